@@ -1,0 +1,128 @@
+# exigrey: greylisting for Exim.  See README.md; "make help" lists the targets.
+
+VERSION		= 0.1.0
+PREFIX		= /usr/local
+LIBDIR		= $(PREFIX)/lib
+SBINDIR		= $(PREFIX)/sbin
+MANDIR		= $(PREFIX)/share/man
+UNITDIR		= $(PREFIX)/lib/systemd/system
+CRONDIR		= /etc/cron.d
+DESTDIR		=
+
+CC		= cc
+INSTALL		= install
+PKG_CONFIG	= pkg-config
+# Where Exim keeps its spool, should a running Exim not tell: asked from the
+# Exim of this machine, if there is one.
+SPOOL_DIRECTORY := $(shell tests/spool-directory)
+
+# BUILD may name another folder, for a build with other flags.
+BUILD		= build
+CFLAGS		= -O2 -g
+WARNINGS	= -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes \
+		  -Wstrict-prototypes -Wvla -Wformat=2 -Werror
+HARDENING	= -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LINK_HARDENING	= -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+ALL_CFLAGS	= -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -fPIC \
+		  -fvisibility=hidden -ffunction-sections -MMD -MP -Ishared \
+		  -DEXIGREY_VERSION='"$(VERSION)"' \
+		  -DSPOOL_DIRECTORY='"$(SPOOL_DIRECTORY)"' \
+		  $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
+ALL_LDFLAGS	= $(LINK_HARDENING) -Wl,--gc-sections $(LDFLAGS)
+
+# libbsd's overlay: <string.h> and others with what the BSDs have.
+BSD_CFLAGS	= $(shell $(PKG_CONFIG) --cflags libbsd-overlay)
+COMMAND_CFLAGS	= $(BSD_CFLAGS) $(shell $(PKG_CONFIG) --cflags libpcre2-8)
+COMMAND_LIBS	= $(shell $(PKG_CONFIG) --libs libbsd-overlay libpcre2-8)
+
+SHARED_OBJECTS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard shared/*.c))
+DLFUNC_OBJECTS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard dlfunc/*.c))
+COMMAND_OBJECTS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard exigrey/*.c))
+UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
+		  $(wildcard tests/unit/*.c))
+# Tests in C that scripts drive.
+TEST_PROGRAMS	= $(patsubst tests/programs/%.c,$(BUILD)/tests/%, \
+		  $(wildcard tests/programs/*.c))
+MANUALS		= $(wildcard doc/*.[578])
+
+.PHONY: all help deps check demo lint format install uninstall clean
+all: $(BUILD)/exigrey.so $(BUILD)/exigrey
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make              build/exigrey.so and build/exigrey
+$(BUILD)/exigrey.so: $(DLFUNC_OBJECTS) $(SHARED_OBJECTS) dlfunc/exports.map
+	$(CC) -shared $(CFLAGS) $(ALL_LDFLAGS) \
+	    -Wl,--version-script=dlfunc/exports.map -o $@ \
+	    $(DLFUNC_OBJECTS) $(SHARED_OBJECTS) -lgdbm
+
+$(BUILD)/exigrey: $(COMMAND_OBJECTS) $(SHARED_OBJECTS)
+	$(CC) -pie $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lgdbm $(COMMAND_LIBS)
+
+$(BUILD)/exigrey/%.o: exigrey/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(COMMAND_CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Changes when the flags do, so that everything is then built anew.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' | \
+	    cmp -s - $@ || echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' > $@
+FORCE:
+
+## make deps         install what build, demo and tests need (apt-get)
+deps:
+	@tests/deps
+
+## make demo         greylist a message in a private Exim, step by step
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tests/demo $(BUILD)
+
+## make check        all tests
+check: deps
+	@$(MAKE) --no-print-directory run-tests
+
+.PHONY: run-tests
+run-tests: all $(UNIT_TESTS) $(TEST_PROGRAMS)
+	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
+	    $(UNIT_TESTS) $(wildcard tests/*.t)
+
+$(BUILD)/tests/%.t: tests/unit/%.c $(SHARED_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) \
+	    -lcmocka -lgdbm
+
+$(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
+
+## make lint         clang-format, clang-tidy, cppcheck, mandoc, layers
+lint:
+	@tests/deps lint
+	@tests/lint $(ALL_CFLAGS) $(COMMAND_CFLAGS)
+
+## make format       let clang-format lay out the sources
+format:
+	clang-format -i $(wildcard */*.[ch] tests/*/*.[ch])
+
+## make install      into PREFIX (/usr/local); DESTDIR, LIBDIR as usual
+install: all
+	@tests/install-files install '$(BUILD)' '$(DESTDIR)' '$(LIBDIR)' \
+	    '$(SBINDIR)' '$(MANDIR)' '$(UNITDIR)' '$(CRONDIR)'
+
+## make uninstall    remove it again; warns about an ACL that still needs it
+uninstall:
+	@tests/install-files uninstall '$(BUILD)' '$(DESTDIR)' '$(LIBDIR)' \
+	    '$(SBINDIR)' '$(MANDIR)' '$(UNITDIR)' '$(CRONDIR)'
+
+## make clean        remove build/
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,222 @@
+#include "dbpath.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the lock and the recovery call their own files. */
+static const char *const reserved[] = { "..", ".lock", ".corrupt-" };
+
+static enum grey_status
+check_name(const char *name, const char *file, struct grey_error *err)
+{
+	size_t length = strlen(file);
+
+	if (length == 0 || strcmp(file, ".") == 0)
+		return grey_fail(err, GREY_INVALID,
+		    "DB '%.100s' names no file", name);
+	if (length > GREY_DB_NAME_MAX)
+		return grey_fail(err, GREY_INVALID,
+		    "DB '%.100s...' is longer than %d bytes", file,
+		    GREY_DB_NAME_MAX);
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (strstr(file, reserved[i]) != NULL)
+			return grey_fail(err, GREY_INVALID,
+			    "DB '%.200s' must not hold '%s'", name,
+			    reserved[i]);
+	for (const char *p = file; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return grey_fail(err, GREY_INVALID,
+			    "DB must not hold a control character");
+	return GREY_OK;
+}
+
+static enum grey_status
+too_long(const char *name, struct grey_error *err)
+{
+	return grey_fail(err, GREY_INVALID, "DB '%.100s...' is too long",
+	    name);
+}
+
+static enum grey_status
+resolve_path(const char *name, struct grey_dbpath *path,
+    struct grey_error *err)
+{
+	const char *slash = strrchr(name, '/');
+	size_t length = slash == name ? 1 : (size_t)(slash - name);
+	enum grey_status status = check_name(name, slash + 1, err);
+
+	if (status != GREY_OK)
+		return status;
+	if (length >= sizeof(path->directory))
+		return too_long(name, err);
+	memcpy(path->directory, name, length);
+	path->directory[length] = '\0';
+	(void)strcpy(path->file, slash + 1);
+	return GREY_OK;
+}
+
+enum grey_status
+grey_dbpath_resolve(const char *name, const char *spool,
+    struct grey_dbpath *path_r, struct grey_error *err)
+{
+	enum grey_status status;
+	int n;
+
+	path_r->in_spool = false;
+	if (name[0] == '/' || strncmp(name, "./", 2) == 0)
+		return resolve_path(name, path_r, err);
+	if (strchr(name, '/') != NULL)
+		return grey_fail(err, GREY_INVALID, "DB '%.200s' is neither a "
+		    "plain file name nor a path that starts with / or ./",
+		    name);
+	status = check_name(name, name, err);
+	if (status != GREY_OK)
+		return status;
+	n = snprintf(path_r->directory, sizeof(path_r->directory), "%s/%s",
+	    spool, GREY_DB_DIRECTORY);
+	if (n < 0 || (size_t)n >= sizeof(path_r->directory))
+		return too_long(spool, err);
+	(void)strcpy(path_r->file, name);
+	path_r->in_spool = true;
+	return GREY_OK;
+}
+
+/*
+ * Makes the directory under a name of its own and renames it, so that nobody
+ * ever sees one that Exim's user cannot write.
+ */
+static enum grey_status
+make_directory(const char *directory, struct grey_error *err)
+{
+	char spool[PATH_MAX], temporary[64];
+	struct stat st;
+	int parent, made = -1;
+	enum grey_status status = GREY_FAILED;
+
+	(void)snprintf(spool, sizeof(spool), "%.*s",
+	    (int)(strrchr(directory, '/') - directory), directory);
+	(void)snprintf(temporary, sizeof(temporary), "%s.new-%ld",
+	    GREY_DB_DIRECTORY, (long)getpid());
+	parent = open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent == -1)
+		return grey_fail(err, GREY_FAILED,
+		    "cannot open spool directory '%s': %s", spool,
+		    strerror(errno));
+	if (mkdirat(parent, temporary, 0700) == -1 ||
+	    (made = openat(parent, temporary,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 ||
+	    fstat(parent, &st) == -1)
+		goto out;
+	if (st.st_uid != geteuid() || st.st_gid != getegid())
+		if (fchown(made, st.st_uid, st.st_gid) == -1 && geteuid() == 0)
+			goto out;
+	if (fchmod(made, st.st_mode & 0777) == -1)
+		goto out;
+	if (renameat2(parent, temporary, parent, GREY_DB_DIRECTORY,
+	    RENAME_NOREPLACE) == 0 || errno == EEXIST)
+		status = GREY_OK;
+	else if (errno == EINVAL &&	/* a file system without that flag */
+	    (renameat(parent, temporary, parent, GREY_DB_DIRECTORY) == 0 ||
+	    errno == EEXIST || errno == ENOTEMPTY))
+		status = GREY_OK;
+out:
+	if (status != GREY_OK)
+		(void)grey_fail(err, status,
+		    "cannot make directory '%s': %s", directory,
+		    strerror(errno));
+	(void)unlinkat(parent, temporary, AT_REMOVEDIR);
+	if (made != -1)
+		(void)close(made);
+	(void)close(parent);
+	return status;
+}
+
+enum grey_status
+grey_directory_open(const struct grey_dbpath *path, bool create,
+    struct grey_directory *directory_r, struct grey_error *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	enum grey_status status;
+	struct stat st;
+	int fd;
+
+	fd = open(path->directory, flags);
+	if (fd == -1 && errno == ENOENT && create && path->in_spool) {
+		status = make_directory(path->directory, err);
+		if (status != GREY_OK)
+			return status;
+		fd = open(path->directory, flags);
+	}
+	if (fd == -1)
+		return grey_fail(err,
+		    errno == ENOENT ? GREY_NOT_FOUND : GREY_FAILED,
+		    "cannot open directory '%s': %s", path->directory,
+		    strerror(errno));
+	if (fstat(fd, &st) == -1 ||
+	    ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)) {
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED, "directory '%s' can be "
+		    "written by everybody: chmod o-w it", path->directory);
+	}
+	*directory_r = (struct grey_directory){ .fd = fd, .uid = st.st_uid,
+	    .gid = st.st_gid, .mode = st.st_mode & 0666 };
+	return GREY_OK;
+}
+
+enum grey_status
+grey_directory_file(const struct grey_directory *directory, const char *name,
+    int flags, int *fd_r, struct grey_error *err)
+{
+	struct stat st;
+	int fd;
+
+	/* O_NONBLOCK: opening a FIFO must not wait. */
+	fd = openat(directory->fd, name,
+	    flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	if (fd == -1 && errno == ENOENT)
+		return GREY_NOT_FOUND;
+	if (fd == -1)
+		return grey_fail(err, GREY_FAILED, "cannot open '%s': %s",
+		    name, errno == ELOOP ? "it is a symbolic link" :
+		    strerror(errno));
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED,
+		    "'%s' is not a regular file", name);
+	}
+	if (st.st_uid != directory->uid && st.st_uid != geteuid() &&
+	    st.st_uid != 0) {
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED, "'%s' belongs to user %ld, "
+		    "neither to us nor to its directory's owner", name,
+		    (long)st.st_uid);
+	}
+	*fd_r = fd;
+	return GREY_OK;
+}
+
+enum grey_status
+grey_directory_adopt(const struct grey_directory *directory, int fd,
+    mode_t mode, struct grey_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		goto failed;
+	/* Who may not give files away keeps them: that is no harm. */
+	if ((st.st_uid != directory->uid || st.st_gid != directory->gid) &&
+	    fchown(fd, directory->uid, directory->gid) == -1 &&
+	    geteuid() == 0)
+		goto failed;
+	if (fchmod(fd, mode) == -1)
+		goto failed;
+	return GREY_OK;
+failed:
+	return grey_fail(err, GREY_FAILED,
+	    "cannot set owner and mode of a new file: %s", strerror(errno));
+}

@@ -1,0 +1,198 @@
+#include "lockfile.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND		1000000000LL	/* in ns */
+#define FIRST_SLEEP	20000LL
+#define LONGEST_SLEEP	1000000LL
+#define BREAKER_TIME	(60 * SECOND)
+
+#define LOCK_NAME_MAX	(GREY_DB_NAME_MAX + 32)
+
+static int64_t
+monotonic(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+/* FNV-1a; only tells the locks of one process apart. */
+static uint64_t
+hash(uint64_t h, const char *text)
+{
+	for (; *text != '\0'; text++)
+		h = (h ^ (unsigned char)*text) * 1099511628211ULL;
+	return h;
+}
+
+static uint64_t
+lock_id(const struct grey_dbpath *path)
+{
+	return hash(hash(14695981039346656037ULL, path->directory) ^ '/',
+	    path->file) | 1;
+}
+
+/*
+ * Makes the lock file under a name of its own and links it into place, so
+ * that it never stands there with the wrong owner.  That somebody else was
+ * faster is no error.
+ */
+static enum grey_status
+make_lock(const struct grey_directory *directory, const char *name,
+    struct grey_error *err)
+{
+	char temporary[LOCK_NAME_MAX];
+	enum grey_status status;
+	int fd = -1;
+
+	(void)snprintf(temporary, sizeof(temporary), "%s-%ld", name,
+	    (long)getpid());
+	(void)unlinkat(directory->fd, temporary, 0);
+	status = grey_directory_file(directory, temporary,
+	    O_RDWR | O_CREAT | O_EXCL, &fd, err);
+	if (status != GREY_OK)
+		return GREY_FAILED;
+	status = grey_directory_adopt(directory, fd, 0600, err);
+	if (status == GREY_OK && linkat(directory->fd, temporary,
+	    directory->fd, name, 0) == -1 && errno != EEXIST)
+		status = grey_fail(err, GREY_FAILED, "cannot make '%s': %s",
+		    name, strerror(errno));
+	(void)unlinkat(directory->fd, temporary, 0);
+	(void)close(fd);
+	return status;
+}
+
+static void
+pause_for(int64_t *sleep)
+{
+	struct timespec ts = { 0 };
+
+	/* Jitter, so that those who wait do not come back together. */
+	ts.tv_nsec = *sleep / 2 + monotonic() % (*sleep / 2 + 1);
+	(void)nanosleep(&ts, NULL);
+	*sleep = *sleep * 2 < LONGEST_SLEEP ? *sleep * 2 : LONGEST_SLEEP;
+}
+
+static int64_t
+deadline_after(int64_t timeout)
+{
+	return timeout < INT64_MAX / SECOND / 2 ?
+	    monotonic() + timeout * SECOND : INT64_MAX;
+}
+
+/* Returns GREY_OK, GREY_BUSY after the timeout, or GREY_FAILED. */
+static enum grey_status
+wait_for_lock(int fd, enum grey_lock_kind kind, int64_t timeout)
+{
+	const int how = kind == GREY_LOCK_SHARED ? LOCK_SH : LOCK_EX;
+	int64_t deadline = 0, sleep = FIRST_SLEEP;
+
+	while (flock(fd, how | LOCK_NB) == -1) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return GREY_FAILED;
+		if (timeout == 0)
+			return GREY_BUSY;
+		if (deadline == 0)
+			deadline = deadline_after(timeout);
+		else if (monotonic() >= deadline)
+			return GREY_BUSY;
+		pause_for(&sleep);
+	}
+	return GREY_OK;
+}
+
+/* Is this lock one that lately could not be had? */
+static bool
+breaker_open(const struct grey_breaker *breaker, uint64_t lock)
+{
+	return breaker->lock == lock && monotonic() < breaker->until;
+}
+
+static enum grey_status
+open_lock(const struct grey_directory *directory, const char *name, int *fd_r,
+    struct grey_error *err)
+{
+	enum grey_status status;
+
+	status = grey_directory_file(directory, name, O_RDWR, fd_r, err);
+	if (status != GREY_NOT_FOUND)
+		return status;
+	status = make_lock(directory, name, err);
+	if (status != GREY_OK)
+		return status;
+	status = grey_directory_file(directory, name, O_RDWR, fd_r, err);
+	if (status == GREY_NOT_FOUND)
+		return grey_fail(err, GREY_FAILED,
+		    "somebody removes '%s' again and again", name);
+	return status;
+}
+
+/* Was the file deleted between open and lock?  Then it locks nothing. */
+static bool
+is_orphan(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == -1 || st.st_nlink == 0;
+}
+
+enum grey_status
+grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
+    const struct grey_directory *directory, enum grey_lock_kind kind,
+    int64_t timeout, int *fd_r, struct grey_error *err)
+{
+	const uint64_t lock = lock_id(path);
+	char name[LOCK_NAME_MAX];
+	enum grey_status status;
+	int fd = -1;
+
+	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
+	if (breaker_open(&session->breaker, lock))
+		timeout = 0;
+	for (;;) {
+		status = open_lock(directory, name, &fd, err);
+		if (status != GREY_OK)
+			return status;
+		status = wait_for_lock(fd, kind, timeout);
+		if (status != GREY_OK || !is_orphan(fd))
+			break;
+		(void)close(fd);
+	}
+	if (status == GREY_OK) {
+		if (session->breaker.lock == lock)
+			session->breaker.lock = 0;
+		*fd_r = fd;
+		return GREY_OK;
+	}
+	(void)close(fd);
+	if (status == GREY_FAILED)
+		return grey_fail(err, status, "cannot lock '%s/%s': %s",
+		    path->directory, name, strerror(errno));
+	if (timeout > 0)
+		session->breaker = (struct grey_breaker){ lock,
+		    monotonic() + BREAKER_TIME };
+	return grey_fail(err, GREY_BUSY, "'%s/%s' is held by another process "
+	    "(see: fuser '%s/%s')", path->directory, name, path->directory,
+	    name);
+}
+
+void
+grey_lock_release(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
+}

@@ -1,0 +1,33 @@
+/*
+ * The lock: FILE.lock beside the database, mode 0600, never renamed, never
+ * deleted by us.  flock(2) is tried without blocking, with short sleeps up to
+ * a deadline: a blocked flock could only be ended by a signal, and SIGALRM is
+ * Exim's.
+ */
+#ifndef GREY_LOCKFILE_H
+#define GREY_LOCKFILE_H
+
+#include <stdint.h>
+
+#include "dbpath.h"
+#include "session.h"
+#include "status.h"
+
+enum grey_lock_kind { GREY_LOCK_SHARED, GREY_LOCK_EXCLUSIVE };
+
+/*
+ * Opens FILE.lock in the directory, creating it if it is missing, and locks
+ * it.  timeout is in seconds, 0 tries once.  After one timeout the session
+ * does not wait for the same lock for a minute: each call tries just once, so
+ * that a stuck holder costs one timeout and not one for each recipient.
+ * Returns GREY_OK with the lock's descriptor in *fd_r; GREY_BUSY; GREY_FAILED.
+ */
+enum grey_status grey_lock_acquire(struct grey_session *session,
+    const struct grey_dbpath *path, const struct grey_directory *directory,
+    enum grey_lock_kind kind, int64_t timeout, int *fd_r,
+    struct grey_error *err);
+
+/* Gives the lock up; *fd becomes -1. */
+void grey_lock_release(int *fd);
+
+#endif

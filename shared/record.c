@@ -1,0 +1,325 @@
+#include "record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * Reads a decimal number without a leading zero from *at on.
+ */
+static bool
+read_number(struct grey_bytes text, size_t *at, int64_t *number_r)
+{
+	size_t start = *at;
+	int64_t n = 0;
+
+	for (; *at < text.size; ++*at) {
+		char c = text.data[*at];
+		if (c < '0' || c > '9')
+			break;
+		if (*at == start + 1 && text.data[start] == '0')
+			return false;
+		if (__builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, c - '0', &n))
+			return false;
+	}
+	*number_r = n;
+	return *at > start;
+}
+
+static bool
+read_space(struct grey_bytes text, size_t *at)
+{
+	if (*at >= text.size || text.data[*at] != ' ')
+		return false;
+	++*at;
+	return true;
+}
+
+/*
+ * Takes the next word off *flags, which are separated by single spaces.
+ * Returns false at their end.
+ */
+static bool
+next_flag(struct grey_bytes *flags, struct grey_bytes *flag_r)
+{
+	const char *space;
+
+	if (flags->size == 0)
+		return false;
+	space = memchr(flags->data, ' ', flags->size);
+	flag_r->data = flags->data;
+	flag_r->size = space == NULL ? flags->size :
+	    (size_t)(space - flags->data);
+	flags->data += flag_r->size;
+	flags->size -= flag_r->size;
+	if (flags->size > 0) {
+		flags->data++;
+		flags->size--;
+	}
+	return true;
+}
+
+/* Printable, and neither empty nor with a space too many. */
+static bool
+flags_parse(struct grey_bytes flags)
+{
+	struct grey_bytes flag;
+
+	if (flags.size > 0 && flags.data[flags.size - 1] == ' ')
+		return false;
+	while (next_flag(&flags, &flag)) {
+		if (flag.size == 0 || flag.data[0] == '=')
+			return false;
+		for (size_t i = 0; i < flag.size; i++)
+			if (flag.data[i] < 0x21 || flag.data[i] > 0x7e)
+				return false;
+	}
+	return true;
+}
+
+static bool
+is_padding(struct grey_bytes value, size_t from)
+{
+	for (size_t i = from; i < value.size; i++)
+		if (value.data[i] != '\0')
+			return false;
+	return true;
+}
+
+struct grey_bytes
+grey_record_text(struct grey_bytes value)
+{
+	const char *end = value.size == 0 ? NULL :
+	    memchr(value.data, '\0', value.size);
+
+	if (end != NULL)
+		value.size = (size_t)(end - value.data);
+	return value;
+}
+
+enum grey_status
+grey_record_parse(struct grey_bytes value, struct grey_record *record_r,
+    struct grey_error *err)
+{
+	struct grey_bytes text = grey_record_text(value);
+	struct grey_record record = { 0 };
+	size_t at = 0;
+
+	if (value.size > GREY_VALUE_MAX)
+		return grey_fail(err, GREY_DAMAGED,
+		    "the value is longer than %d bytes", GREY_VALUE_MAX);
+	if (!is_padding(value, text.size))
+		return grey_fail(err, GREY_DAMAGED,
+		    "the value goes on after its NUL");
+	if (!read_number(text, &at, &record.created) ||
+	    !read_space(text, &at) || !read_number(text, &at, &record.used) ||
+	    !read_space(text, &at) || !read_number(text, &at, &record.count))
+		return grey_fail(err, GREY_DAMAGED,
+		    "the value is not 'created used count'");
+	record.flags = (struct grey_bytes){ text.data + at, 0 };
+	if (at < text.size) {
+		if (!read_space(text, &at) || at == text.size)
+			return grey_fail(err, GREY_DAMAGED,
+			    "the count is not a number, or a space too many");
+		record.flags.data = text.data + at;
+		record.flags.size = text.size - at;
+		if (!flags_parse(record.flags))
+			return grey_fail(err, GREY_DAMAGED,
+			    "the flags do not parse");
+	}
+	*record_r = record;
+	return GREY_OK;
+}
+
+enum grey_status
+grey_record_format(const struct grey_record *record, size_t old_size,
+    char buffer[GREY_VALUE_MAX], struct grey_bytes *value_r,
+    struct grey_error *err)
+{
+	size_t length, width;
+	int n;
+
+	n = snprintf(buffer, GREY_VALUE_MAX, "%lld %lld %lld%s%.*s",
+	    (long long)record->created, (long long)record->used,
+	    (long long)record->count, record->flags.size > 0 ? " " : "",
+	    (int)(record->flags.size < GREY_VALUE_MAX ?
+	    record->flags.size : GREY_VALUE_MAX),
+	    record->flags.size > 0 ? record->flags.data : "");
+	if (n < 0 || n >= GREY_VALUE_MAX)
+		return grey_fail(err, GREY_INVALID,
+		    "the flags are longer than a record holds (%d bytes)",
+		    GREY_VALUE_MAX);
+	length = (size_t)n + 1;
+	width = old_size > length && old_size <= GREY_VALUE_MAX ?
+	    old_size : length;
+	width = (width + GREY_VALUE_STEP - 1) / GREY_VALUE_STEP *
+	    GREY_VALUE_STEP;
+	memset(buffer + length, 0, width - length);
+	*value_r = (struct grey_bytes){ buffer, width };
+	return GREY_OK;
+}
+
+void
+grey_record_count(struct grey_record *record)
+{
+	if (record->count < INT64_MAX)
+		record->count++;
+}
+
+/* Is the flag called name? */
+static bool
+flag_is(struct grey_bytes flag, const char *name)
+{
+	size_t length = strlen(name);
+
+	return flag.size >= length && memcmp(flag.data, name, length) == 0 &&
+	    (flag.size == length || flag.data[length] == '=');
+}
+
+bool
+grey_record_flag(const struct grey_record *record, const char *name,
+    struct grey_bytes *value_r)
+{
+	struct grey_bytes flags = record->flags, flag;
+
+	while (next_flag(&flags, &flag)) {
+		if (!flag_is(flag, name))
+			continue;
+		if (value_r != NULL) {
+			size_t skip = strlen(name);
+			skip += flag.size > skip;
+			value_r->data = flag.data + skip;
+			value_r->size = flag.size - skip;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool
+grey_record_expires(const struct grey_record *record, int64_t *time_r)
+{
+	struct grey_bytes value;
+	size_t at = 0;
+
+	return grey_record_flag(record, "expires", &value) &&
+	    read_number(value, &at, time_r) && at == value.size;
+}
+
+static bool
+name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+static bool
+hex_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+	    (c >= 'A' && c <= 'F');
+}
+
+static bool
+flag_value_ok(struct grey_bytes value)
+{
+	for (size_t i = 0; i < value.size; i++) {
+		if (value.data[i] < 0x21 || value.data[i] > 0x7e)
+			return false;
+		if (value.data[i] == '%' && (value.size - i < 3 ||
+		    !hex_digit(value.data[i + 1]) ||
+		    !hex_digit(value.data[i + 2])))
+			return false;
+	}
+	return true;
+}
+
+enum grey_status
+grey_flags_check(struct grey_bytes flags, struct grey_error *err)
+{
+	struct grey_record record = { .flags = flags };
+	struct grey_bytes flag;
+	int64_t expires;
+
+	if (!flags_parse(flags))
+		return grey_fail(err, GREY_INVALID, "'%.*s' are no flags: "
+		    "words separated by single spaces, as in 'keep note=x'",
+		    (int)flags.size, flags.data);
+	while (next_flag(&flags, &flag)) {
+		size_t i = 0;
+		while (i < flag.size && name_byte(flag.data[i]))
+			i++;
+		if (i < flag.size && flag.data[i] == '=')
+			i++;
+		else if (i < flag.size)
+			goto bad;
+		if (!flag_value_ok((struct grey_bytes){ flag.data + i,
+		    flag.size - i }))
+			goto bad;
+	}
+	if (grey_record_flag(&record, "expires", NULL) &&
+	    !grey_record_expires(&record, &expires))
+		return grey_fail(err, GREY_INVALID,
+		    "flag expires needs seconds since 1970, as in expires=%lld",
+		    2000000000LL);
+	return GREY_OK;
+bad:
+	return grey_fail(err, GREY_INVALID, "'%.*s' is no flag: a name of "
+	    "letters, digits, '-', '_', '.', then maybe =VALUE, where '%%' "
+	    "and bytes that do not print are written %%XX",
+	    (int)flag.size, flag.data);
+}
+
+/* Copies the flags but for those called name; returns the length. */
+static size_t
+copy_without(struct grey_bytes flags, const char *name,
+    char buffer[GREY_VALUE_MAX])
+{
+	struct grey_bytes flag;
+	size_t used = 0;
+
+	while (next_flag(&flags, &flag)) {
+		if (flag_is(flag, name) || used + 1 + flag.size > GREY_VALUE_MAX)
+			continue;
+		if (used > 0)
+			buffer[used++] = ' ';
+		memcpy(buffer + used, flag.data, flag.size);
+		used += flag.size;
+	}
+	return used;
+}
+
+enum grey_status
+grey_flags_set(struct grey_bytes flags, const char *name, const char *value,
+    char buffer[GREY_VALUE_MAX], struct grey_bytes *flags_r,
+    struct grey_error *err)
+{
+	size_t used, room;
+	int n;
+
+	if (flags.size >= GREY_VALUE_MAX)
+		goto large;
+	used = copy_without(flags, name, buffer);
+	room = GREY_VALUE_MAX - used;
+	n = snprintf(buffer + used, room, "%s%s%s%s", used > 0 ? " " : "",
+	    name, value != NULL ? "=" : "", value != NULL ? value : "");
+	if (n < 0 || (size_t)n >= room)
+		goto large;
+	*flags_r = (struct grey_bytes){ buffer, used + (size_t)n };
+	return GREY_OK;
+large:
+	return grey_fail(err, GREY_INVALID,
+	    "with flag '%s' the record would be too long", name);
+}
+
+enum grey_status
+grey_flags_remove(struct grey_bytes flags, const char *name,
+    char buffer[GREY_VALUE_MAX], struct grey_bytes *flags_r,
+    struct grey_error *err)
+{
+	if (flags.size >= GREY_VALUE_MAX)
+		return grey_fail(err, GREY_INVALID, "the flags are too long");
+	*flags_r = (struct grey_bytes){ buffer,
+	    copy_without(flags, name, buffer) };
+	return GREY_OK;
+}

@@ -1,0 +1,42 @@
+/*
+ * A snapshot: the whole database as it was at one instant.  The file is copied
+ * under a shared lock into a temporary file that has no name; the copy is then
+ * walked without any lock.  (A walk of the live file in batches misses and
+ * repeats keys.)
+ */
+#ifndef GREY_SNAPSHOT_H
+#define GREY_SNAPSHOT_H
+
+#include "greydb.h"
+
+struct grey_snapshot;
+
+/*
+ * Called for each key and value, which live only for the call.  Anything but
+ * GREY_OK ends the walk and is what it returns.
+ */
+typedef enum grey_status greydb_visit_fn(void *arg, struct grey_bytes key,
+    struct grey_bytes value, struct grey_error *err);
+
+/*
+ * Takes a snapshot; settings->create is ignored.
+ * Returns GREY_OK with *snapshot_r, or as greydb_open.
+ */
+enum grey_status grey_snapshot_open(struct grey_session *session,
+    const struct grey_dbpath *path, const struct greydb_settings *settings,
+    struct grey_snapshot **snapshot_r, struct grey_error *err);
+
+/* Returns the number of records when it was taken. */
+int64_t grey_snapshot_records(const struct grey_snapshot *snapshot);
+
+/*
+ * Visits every record once, in no order.
+ * Returns GREY_OK, what visit returned, GREY_DAMAGED, GREY_FAILED.
+ */
+enum grey_status grey_snapshot_walk(struct grey_snapshot *snapshot,
+    greydb_visit_fn *visit, void *arg, struct grey_error *err);
+
+/* Closes the snapshot; *snapshot becomes NULL. */
+void grey_snapshot_close(struct grey_snapshot **snapshot);
+
+#endif
