@@ -46,10 +46,10 @@ struct grey_bytes greydb_value_bytes(const struct greydb_value *value);
 /*
  * Locks the database for writing, recovers it if need be, and opens it.  A
  * file that cannot be recovered is renamed FILE.corrupt-TIME and a new one
- * started, which is logged.
+ * started, which is logged.  session and path must outlive the database.
  * Returns GREY_OK with *db_r, which greydb_close ends; GREY_NOT_FOUND (no
- * such database and no create) with a text; GREY_INVALID for a file of another
- * kind; GREY_BUSY; GREY_FAILED.
+ * such database and no create) with a text; GREY_BUSY; GREY_FAILED, also for a
+ * file of another kind, which is left alone.
  */
 enum grey_status greydb_open(struct grey_session *session,
     const struct grey_dbpath *path, const struct greydb_settings *settings,

@@ -52,7 +52,7 @@ static enum grey_status
 make_lock(const struct grey_directory *directory, const char *name,
     struct grey_error *err)
 {
-	char temporary[LOCK_NAME_MAX];
+	char temporary[LOCK_NAME_MAX + 16];
 	enum grey_status status;
 	int fd = -1;
 

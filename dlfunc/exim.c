@@ -1,0 +1,151 @@
+#include "exim.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#define WEAK	__attribute__((weak, visibility("default")))
+
+/* Up to 4.98; expand_string_2 after that, whose second argument is a BOOL *. */
+extern unsigned char *expand_string(const unsigned char *) WEAK;
+extern const unsigned char *expand_string_2(const unsigned char *, void *)
+    WEAK;
+extern void log_write(unsigned int, int, const char *, ...) WEAK;
+extern void debug_printf(const char *, ...) WEAK;
+extern unsigned int debug_selector WEAK;
+extern int host_checking WEAK;
+
+#define LOG_MAIN	1	/* Exim's macros.h */
+
+/* Releases whose log_write(selector, flags, format, ...) was tried. */
+static const char *const log_write_releases[] = {
+	"4.94", "4.95", "4.96", "4.97", "4.98", "4.99"
+};
+
+#define REPEAT_AFTER	60	/* seconds */
+#define RECENT		4
+
+/* Expands a variable into buffer; false where this Exim cannot be asked. */
+static bool
+expand(const char *variable, char *buffer, size_t size)
+{
+	const void *text = variable;
+	const void *value = NULL;
+	long is_text[2] = { 0 };	/* room for a BOOL of any width */
+	int n;
+
+	if (expand_string != NULL)
+		value = expand_string(text);
+	else if (expand_string_2 != NULL)
+		value = expand_string_2(text, is_text);
+	if (value == NULL)
+		return false;
+	n = snprintf(buffer, size, "%s", (const char *)value);
+	return n > 0 && (size_t)n < size;
+}
+
+const char *
+exim_spool_directory(void)
+{
+	static char spool[PATH_MAX];
+
+	if (spool[0] == '\0' &&
+	    (!expand("$spool_directory", spool, sizeof(spool)) ||
+	    spool[0] != '/'))
+		(void)snprintf(spool, sizeof(spool), "%s", SPOOL_DIRECTORY);
+	return spool;
+}
+
+bool
+exim_host_checking(void)
+{
+	return &host_checking != NULL && host_checking != 0;
+}
+
+/* Is version that release, or a later correction of it: "4.94", "4.94.2"? */
+static bool
+is_release(const char *version, const char *release)
+{
+	size_t length = strlen(release);
+
+	return strncmp(version, release, length) == 0 &&
+	    !isdigit((unsigned char)version[length]);
+}
+
+static bool
+log_write_known(void)
+{
+	static enum { UNKNOWN, NO, YES } known = UNKNOWN;
+	char version[32];
+
+	if (known != UNKNOWN)
+		return known == YES;
+	known = NO;
+	if (log_write == NULL ||
+	    !expand("$version_number", version, sizeof(version)))
+		return false;
+	for (size_t i = 0; i < sizeof(log_write_releases) /
+	    sizeof(log_write_releases[0]); i++)
+		if (is_release(version, log_write_releases[i]))
+			known = YES;
+	return known == YES;
+}
+
+/* Was the same text written within the last minute?  Notes that it is now. */
+static bool
+is_repeated(const char *text, long long now)
+{
+	static struct {
+		uint64_t	hash;
+		long long	when;
+	} recent[RECENT];
+	static unsigned int next;
+	uint64_t hash = 14695981039346656037ULL;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 1099511628211ULL;
+	for (size_t i = 0; i < RECENT; i++) {
+		if (recent[i].hash != hash)
+			continue;
+		if (now - recent[i].when < REPEAT_AFTER &&
+		    now >= recent[i].when)
+			return true;
+		recent[i].when = now;
+		return false;
+	}
+	recent[next].hash = hash;
+	recent[next].when = now;
+	next = (next + 1) % RECENT;
+	return false;
+}
+
+void
+exim_log(const char *text, long long now)
+{
+	if (is_repeated(text, now))
+		return;
+	if (log_write_known())
+		log_write(0, LOG_MAIN, "exigrey: %s", text);
+	else
+		syslog(LOG_MAIL | LOG_WARNING, "exigrey: %s", text);
+}
+
+void
+exim_debug(const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (debug_printf == NULL ||
+	    (&debug_selector != NULL && debug_selector == 0))
+		return;
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	debug_printf("exigrey: %s\n", text);
+}

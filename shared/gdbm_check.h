@@ -1,0 +1,33 @@
+/*
+ * Is the structure of a GDBM file sound?  Each bucket is where its bits say,
+ * each key where its hash says, and no byte has two owners: neither two
+ * records, nor a record and free space, nor a bucket and the directory.  That
+ * last damage, which a killed writer leaves, no check of libgdbm sees.
+ */
+#ifndef GREY_GDBM_CHECK_H
+#define GREY_GDBM_CHECK_H
+
+#include "gdbm_file.h"
+
+struct grey_gdbm_report {
+	int64_t	records;
+	int64_t	problems;
+	int64_t	free_bytes;
+};
+
+/* Told of each thing that is wrong; NULL where only the first matters. */
+typedef void grey_gdbm_problem_fn(void *arg, const char *text);
+
+/*
+ * Checks the file; with keys also that each key has its element's hash, which
+ * reads all of the file.  Without problem the first thing that is wrong ends
+ * the check.  Memory: a bit for each byte of the file, 32 MiB at most (a
+ * larger file is gone through several times).
+ * Returns GREY_OK if nothing is wrong; GREY_DAMAGED with the first thing that
+ * is; GREY_INVALID (a file of another kind); GREY_FAILED.
+ */
+enum grey_status grey_gdbm_check(int fd, bool keys,
+    grey_gdbm_problem_fn *problem, void *arg,
+    struct grey_gdbm_report *report_r, struct grey_error *err);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * What a kind of database file must offer greydb; for drivers only.  A driver
+ * knows bytes and one file: no lock, no journal, no records.  err is never
+ * NULL.
+ */
+#ifndef GREYDB_DRIVER_H
+#define GREYDB_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "greydb.h"
+#include "snapshot.h"
+
+enum greydb_mode {
+	GREYDB_READ,
+	GREYDB_WRITE,
+	GREYDB_FILL	/* write many, to a file that nobody else reads */
+};
+
+/* What a walk met. */
+struct greydb_walk {
+	int64_t	records;	/* visited */
+	int64_t	lost;		/* places that could not be read */
+};
+
+struct greydb_driver {
+	const char *name;
+
+	/* Makes an empty file a database.  GREY_OK or GREY_FAILED. */
+	enum grey_status (*create)(int fd, struct grey_error *err);
+
+	/*
+	 * Opens it; fd is the driver's from then on, after a failure too.
+	 * GREY_OK; GREY_INVALID (another kind of file); GREY_DAMAGED;
+	 * GREY_FAILED.
+	 */
+	enum grey_status (*open)(int fd, enum greydb_mode mode,
+	    void **handle_r, struct grey_error *err);
+
+	/*
+	 * GREY_OK, GREY_NOT_FOUND (fetch, remove), GREY_DAMAGED, GREY_FAILED.
+	 * A store of the same size as what it replaces changes nothing but
+	 * the value's own bytes.
+	 */
+	enum grey_status (*fetch)(void *handle, struct grey_bytes key,
+	    struct greydb_value *value_r, struct grey_error *err);
+	enum grey_status (*store)(void *handle, struct grey_bytes key,
+	    struct grey_bytes value, struct grey_error *err);
+	enum grey_status (*remove)(void *handle, struct grey_bytes key,
+	    struct grey_error *err);
+
+	/*
+	 * Closes it.  sync_sink is -1, or a descriptor that takes the fsync
+	 * in the file's place.  GREY_OK or GREY_FAILED.
+	 */
+	enum grey_status (*close)(void *handle, int sync_sink,
+	    struct grey_error *err);
+
+	/*
+	 * Checks the structure and counts the records; the file is not to
+	 * change meanwhile.  GREY_OK, GREY_INVALID, GREY_DAMAGED,
+	 * GREY_FAILED.
+	 */
+	enum grey_status (*check)(int fd, int64_t *records_r,
+	    struct grey_error *err);
+
+	/*
+	 * Visits every record.  With rescue, what cannot be read is counted
+	 * and passed over, and records that are not where they belong are
+	 * visited after all others.  GREY_OK, what visit returned,
+	 * GREY_INVALID, GREY_DAMAGED, GREY_FAILED.
+	 */
+	enum grey_status (*walk)(int fd, bool rescue, greydb_visit_fn *visit,
+	    void *arg, struct greydb_walk *walk_r, struct grey_error *err);
+};
+
+extern const struct greydb_driver greydb_gdbm;
+
+#endif

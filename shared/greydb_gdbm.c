@@ -1,0 +1,292 @@
+/*
+ * GDBM.  Its own lock (a writer would wait for each idle reader) and its fsync
+ * at every close (ten times the cost of a call) are not used; mmap is slower
+ * for one open, fetch, store and close.  (Measured: doc/performance.md.)
+ */
+#include "greydb_driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gdbm.h>
+
+#include "gdbm_check.h"
+#include "gdbm_file.h"
+
+/* A page: a write of one cannot be cut by a kill. */
+#define BLOCK_SIZE	4096
+
+static enum grey_status
+failed(enum grey_status status, const char *what, struct grey_error *err)
+{
+	int saved = errno;
+
+	if (gdbm_check_syserr(gdbm_errno))
+		return grey_fail(err, status, "%s: %s: %s", what,
+		    gdbm_strerror(gdbm_errno), strerror(saved));
+	return grey_fail(err, status, "%s: %s", what,
+	    gdbm_strerror(gdbm_errno));
+}
+
+/* Is it the file that is wrong, and not the system? */
+static enum grey_status
+blame(void)
+{
+	switch (gdbm_errno) {
+	case GDBM_FILE_READ_ERROR:
+	case GDBM_FILE_EOF:
+	case GDBM_BAD_MAGIC_NUMBER:
+	case GDBM_NEED_RECOVERY:
+	case GDBM_BAD_BUCKET:
+	case GDBM_BAD_HEADER:
+	case GDBM_BAD_AVAIL:
+	case GDBM_BAD_HASH_TABLE:
+	case GDBM_BAD_DIR_ENTRY:
+	case GDBM_BLOCK_SIZE_ERROR:
+		/* A read that the disk refused is not the file's fault. */
+		return gdbm_errno == GDBM_FILE_READ_ERROR && errno == EIO ?
+		    GREY_FAILED : GREY_DAMAGED;
+	default:
+		return GREY_FAILED;
+	}
+}
+
+/* libgdbm's datum is not const, though it writes to none that it is given. */
+static datum
+datum_of(struct grey_bytes bytes)
+{
+	union { const char *from; char *to; } pointer = { .from = bytes.data };
+
+	return (datum){ .dptr = pointer.to, .dsize = (int)bytes.size };
+}
+
+static enum grey_status
+open_fd(int fd, int flags, GDBM_FILE *file_r, struct grey_error *err)
+{
+	*file_r = gdbm_fd_open(fd, "exigrey", BLOCK_SIZE,
+	    flags | GDBM_NOLOCK | GDBM_CLOERROR | GDBM_CLOEXEC, NULL);
+	if (*file_r == NULL)
+		return failed(blame(), "cannot open the database", err);
+	return GREY_OK;
+}
+
+static enum grey_status
+driver_create(int fd, struct grey_error *err)
+{
+	GDBM_FILE file;
+	enum grey_status status;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy == -1)
+		return grey_fail(err, GREY_FAILED, "cannot duplicate a "
+		    "descriptor: %s", strerror(errno));
+	status = open_fd(copy, GDBM_NEWDB | GDBM_NOMMAP, &file, err);
+	if (status == GREY_OK && gdbm_close(file) == -1)
+		status = failed(GREY_FAILED, "cannot write a new database",
+		    err);
+	return status;
+}
+
+static enum grey_status
+driver_open(int fd, enum greydb_mode mode, void **handle_r,
+    struct grey_error *err)
+{
+	static const int flags[] = {
+		[GREYDB_READ] = GDBM_READER | GDBM_NOMMAP,
+		[GREYDB_WRITE] = GDBM_WRITER | GDBM_NOMMAP,
+		[GREYDB_FILL] = GDBM_WRITER
+	};
+	struct grey_gdbm_file header;
+	enum grey_status status;
+	GDBM_FILE file;
+
+	/* What libgdbm would trust, or turn into a new database. */
+	status = grey_gdbm_header(fd, &header, err);
+	if (status != GREY_OK) {
+		(void)close(fd);
+		return status;
+	}
+	status = open_fd(fd, flags[mode], &file, err);
+	if (status == GREY_OK)
+		*handle_r = file;
+	return status;
+}
+
+static enum grey_status
+driver_fetch(void *handle, struct grey_bytes key,
+    struct greydb_value *value_r, struct grey_error *err)
+{
+	datum value = gdbm_fetch(handle, datum_of(key));
+
+	if (value.dptr == NULL) {
+		if (gdbm_errno == GDBM_ITEM_NOT_FOUND)
+			return GREY_NOT_FOUND;
+		return failed(blame(), "cannot fetch", err);
+	}
+	*value_r = (struct greydb_value){ value.dptr, (size_t)value.dsize };
+	return GREY_OK;
+}
+
+static enum grey_status
+driver_store(void *handle, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	if (gdbm_store(handle, datum_of(key), datum_of(value),
+	    GDBM_REPLACE) != 0)
+		return failed(blame(), "cannot store", err);
+	/* gdbm_store does not look whether its buckets could be written. */
+	if (gdbm_needs_recovery(handle))
+		return failed(GREY_FAILED, "cannot store", err);
+	return GREY_OK;
+}
+
+static enum grey_status
+driver_remove(void *handle, struct grey_bytes key, struct grey_error *err)
+{
+	if (gdbm_delete(handle, datum_of(key)) != 0) {
+		if (gdbm_errno == GDBM_ITEM_NOT_FOUND)
+			return GREY_NOT_FOUND;
+		return failed(blame(), "cannot delete", err);
+	}
+	if (gdbm_needs_recovery(handle))
+		return failed(GREY_FAILED, "cannot delete", err);
+	return GREY_OK;
+}
+
+static enum grey_status
+driver_close(void *handle, int sync_sink, struct grey_error *err)
+{
+	/*
+	 * gdbm_close always syncs.  Everything is written by now, so the
+	 * descriptor may point elsewhere for that.
+	 */
+	if (sync_sink != -1)
+		(void)dup3(sync_sink, gdbm_fdesc(handle), O_CLOEXEC);
+	if (gdbm_close(handle) == -1 &&
+	    (sync_sink == -1 || gdbm_errno != GDBM_FILE_SYNC_ERROR))
+		return failed(GREY_FAILED, "cannot close the database", err);
+	return GREY_OK;
+}
+
+static enum grey_status
+driver_check(int fd, int64_t *records_r, struct grey_error *err)
+{
+	struct grey_gdbm_report report;
+	enum grey_status status;
+
+	status = grey_gdbm_check(fd, false, NULL, NULL, &report, err);
+	*records_r = report.records;
+	return status;
+}
+
+/* A walk over all buckets. */
+struct walk {
+	struct grey_gdbm_file	 file;
+	bool			 rescue;
+	bool			 misplaced;	/* visit only those now */
+	bool			 met_misplaced;
+	greydb_visit_fn		*visit;
+	void			*arg;
+	struct greydb_walk	*result;
+};
+
+/* Damage ends a walk, but not a rescue, which counts it once. */
+static enum grey_status
+pass_over(struct walk *walk, enum grey_status status)
+{
+	if (status != GREY_DAMAGED || !walk->rescue)
+		return status;
+	if (!walk->misplaced)
+		walk->result->lost++;
+	return GREY_OK;
+}
+
+static enum grey_status
+walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
+    uint32_t i, struct grey_error *err)
+{
+	struct grey_gdbm_element element;
+	struct grey_bytes key, value;
+	enum grey_status status;
+	uint32_t entry;
+	bool misplaced;
+
+	status = grey_gdbm_element(&walk->file, i, &element, err);
+	if (status == GREY_NOT_FOUND)
+		return GREY_OK;
+	if (status != GREY_OK)
+		return pass_over(walk, status);
+	entry = grey_gdbm_entry_of(&walk->file, element.hash);
+	misplaced = entry < bucket->first || entry >= bucket->end;
+	walk->met_misplaced |= misplaced;
+	if (misplaced != walk->misplaced)
+		return GREY_OK;
+	status = grey_gdbm_record(&walk->file, &element, &key, &value, err);
+	if (status != GREY_OK)
+		return pass_over(walk, status);
+	walk->result->records++;
+	return walk->visit(walk->arg, key, value, err);
+}
+
+static enum grey_status
+walk_buckets(struct walk *walk, struct grey_error *err)
+{
+	struct grey_gdbm_bucket bucket;
+	enum grey_status status;
+	uint32_t entry = 0;
+	off_t left = walk->file.size / walk->file.bucket_size;
+
+	for (;;) {
+		status = grey_gdbm_next_bucket(&walk->file, &entry, &bucket,
+		    err);
+		if (status == GREY_NOT_FOUND)
+			return GREY_OK;
+		if (status == GREY_OK && left-- == 0)
+			return pass_over(walk, grey_fail(err, GREY_DAMAGED,
+			    "the directory leads to the same buckets again "
+			    "and again"));
+		if (status != GREY_OK)
+			status = pass_over(walk, status);
+		else
+			for (uint32_t i = 0; status == GREY_OK &&
+			    i < walk->file.elements; i++)
+				status = walk_element(walk, &bucket, i, err);
+		if (status != GREY_OK)
+			return status;
+	}
+}
+
+static enum grey_status
+driver_walk(int fd, bool rescue, greydb_visit_fn *visit, void *arg,
+    struct greydb_walk *walk_r, struct grey_error *err)
+{
+	struct walk walk = { .rescue = rescue, .visit = visit, .arg = arg,
+	    .result = walk_r };
+	enum grey_status status;
+
+	*walk_r = (struct greydb_walk){ 0 };
+	status = grey_gdbm_begin(fd, &walk.file, err);
+	if (status == GREY_OK)
+		status = walk_buckets(&walk, err);
+	if (status == GREY_OK && rescue && walk.met_misplaced) {
+		walk.misplaced = true;
+		status = walk_buckets(&walk, err);
+	}
+	grey_gdbm_end(&walk.file);
+	return status;
+}
+
+const struct greydb_driver greydb_gdbm = {
+	.name = "GDBM",
+	.create = driver_create,
+	.open = driver_open,
+	.fetch = driver_fetch,
+	.store = driver_store,
+	.remove = driver_remove,
+	.close = driver_close,
+	.check = driver_check,
+	.walk = driver_walk
+};

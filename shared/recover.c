@@ -1,0 +1,204 @@
+#include "recover.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_SIZE	(GREY_DB_NAME_MAX + 48)
+#define CORRUPT_TRIES	100
+
+/* The file that is being made; a name that no database can have. */
+static void
+new_name(const struct greydb_place *place, char name[NAME_SIZE])
+{
+	(void)snprintf(name, NAME_SIZE, "%s.lock-new", place->path->file);
+}
+
+/* Makes the new file and puts an empty database into it. */
+static enum grey_status
+start_new(const struct greydb_place *place, mode_t mode, int *fd_r,
+    struct grey_error *err)
+{
+	char name[NAME_SIZE];
+	enum grey_status status;
+	int fd;
+
+	new_name(place, name);
+	(void)unlinkat(place->directory->fd, name, 0);
+	status = grey_directory_file(place->directory, name,
+	    O_RDWR | O_CREAT | O_EXCL, &fd, err);
+	if (status != GREY_OK)
+		return GREY_FAILED;
+	status = grey_directory_adopt(place->directory, fd, mode, err);
+	if (status == GREY_OK)
+		status = place->driver->create(fd, err);
+	if (status == GREY_OK)
+		*fd_r = fd;
+	else
+		(void)close(fd);
+	return status;
+}
+
+static enum grey_status
+put_in_place(const struct greydb_place *place, struct grey_error *err)
+{
+	char name[NAME_SIZE];
+
+	new_name(place, name);
+	if (renameat(place->directory->fd, name, place->directory->fd,
+	    place->path->file) == -1)
+		return grey_fail(err, GREY_FAILED, "cannot rename '%s/%s': %s",
+		    place->path->directory, name, strerror(errno));
+	/* The name is as durable as the content. */
+	(void)fsync(place->directory->fd);
+	return GREY_OK;
+}
+
+static void
+discard_new(const struct greydb_place *place)
+{
+	char name[NAME_SIZE];
+
+	new_name(place, name);
+	(void)unlinkat(place->directory->fd, name, 0);
+}
+
+enum grey_status
+greydb_make(const struct greydb_place *place, struct grey_error *err)
+{
+	enum grey_status status;
+	int fd;
+
+	status = start_new(place, place->directory->mode, &fd, err);
+	if (status == GREY_OK) {
+		(void)close(fd);
+		status = put_in_place(place, err);
+	}
+	if (status != GREY_OK)
+		discard_new(place);
+	return status;
+}
+
+/* Gives the old file a second name that never replaces an earlier one. */
+static enum grey_status
+keep_old(const struct greydb_place *place, char name[NAME_SIZE],
+    struct grey_error *err)
+{
+	for (int i = 0; i < CORRUPT_TRIES; i++) {
+		(void)snprintf(name, NAME_SIZE,
+		    i == 0 ? "%s.corrupt-%lld" : "%s.corrupt-%lld.%d",
+		    place->path->file, (long long)place->now, i);
+		if (linkat(place->directory->fd, place->path->file,
+		    place->directory->fd, name, 0) == 0)
+			return GREY_OK;
+		if (errno != EEXIST)
+			break;
+	}
+	return grey_fail(err, GREY_FAILED, "cannot keep '%s/%s' as '%s': %s",
+	    place->path->directory, place->path->file, name,
+	    strerror(errno));
+}
+
+struct rescue {
+	const struct greydb_driver	*driver;
+	void				*handle;
+	int64_t				 records;
+};
+
+/* The first of two with the same key is the one that stood in its place. */
+static enum grey_status
+rescue_record(void *arg, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	struct rescue *rescue = arg;
+	struct greydb_value there = { 0 };
+	enum grey_status status;
+
+	status = rescue->driver->fetch(rescue->handle, key, &there, err);
+	greydb_value_free(&there);
+	if (status != GREY_NOT_FOUND)
+		return status;
+	rescue->records++;
+	return rescue->driver->store(rescue->handle, key, value, err);
+}
+
+/* Fills the new file with what can be read of the old one. */
+static enum grey_status
+fill_new(const struct greydb_place *place, int old, int new,
+    struct greydb_walk *walk, int64_t *records_r, struct grey_error *err)
+{
+	struct rescue rescue = { .driver = place->driver };
+	enum grey_status status, closed;
+
+	status = place->driver->open(new, GREYDB_FILL, &rescue.handle, err);
+	if (status != GREY_OK)
+		return GREY_FAILED;
+	status = place->driver->walk(old, true, rescue_record, &rescue, walk,
+	    err);
+	closed = place->driver->close(rescue.handle, -1,
+	    status == GREY_OK ? err : &(struct grey_error){ .text = "" });
+	*records_r = rescue.records;
+	return status == GREY_OK ? closed : status;
+}
+
+static enum grey_status
+rebuild(const struct greydb_place *place, int old, int64_t *records_r,
+    struct grey_error *err)
+{
+	struct greydb_walk walk = { 0 };
+	char kept[NAME_SIZE];
+	struct grey_error why = { .text = "" };
+	enum grey_status status;
+	struct stat st;
+	int new;
+
+	if (fstat(old, &st) == -1)
+		return grey_fail(err, GREY_FAILED, "cannot stat '%s': %s",
+		    place->path->file, strerror(errno));
+	status = start_new(place, st.st_mode & 0666, &new, err);
+	if (status == GREY_OK)
+		status = fill_new(place, old, new, &walk, records_r, &why);
+	if (status == GREY_DAMAGED) {
+		/* Not even the header: the new file stays empty. */
+		walk.lost++;
+		*records_r = 0;
+		status = GREY_OK;
+	} else if (status != GREY_OK && why.text[0] != '\0')
+		*err = why;
+	if (status == GREY_OK && walk.lost > 0)
+		status = keep_old(place, kept, err);
+	if (status == GREY_OK)
+		status = put_in_place(place, err);
+	if (status != GREY_OK)
+		discard_new(place);
+	else if (walk.lost > 0)
+		grey_session_log(place->session, "database '%s/%s' was "
+		    "damaged%s%s; %lld records were saved, the old file is "
+		    "kept as '%s'", place->path->directory, place->path->file,
+		    why.text[0] != '\0' ? ": " : "", why.text,
+		    (long long)*records_r, kept);
+	return status;
+}
+
+enum grey_status
+greydb_rebuild(const struct greydb_place *place, int64_t *records_r,
+    struct grey_error *err)
+{
+	enum grey_status status;
+	int old;
+
+	*records_r = 0;
+	status = grey_directory_file(place->directory, place->path->file,
+	    O_RDONLY, &old, err);
+	if (status == GREY_NOT_FOUND)
+		return greydb_make(place, err);
+	if (status != GREY_OK)
+		return status;
+	status = rebuild(place, old, records_r, err);
+	(void)close(old);
+	return status;
+}

@@ -1,0 +1,203 @@
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "greydb_driver.h"
+#include "journal.h"
+#include "lockfile.h"
+
+#define COPY_STEP	(1 << 20)
+
+struct grey_snapshot {
+	const struct greydb_driver	*driver;
+	int				 fd;
+	int64_t				 records;
+};
+
+/* A file without a name, beside the database, or where there is room. */
+static int
+open_temporary(const struct grey_directory *directory)
+{
+	static const char *const elsewhere[] = { "/var/tmp", "/tmp" };
+	int fd = openat(directory->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+	    0600);
+
+	for (size_t i = 0; fd == -1 &&
+	    i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		fd = open(elsewhere[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd;
+}
+
+static enum grey_status
+copy_by_hand(int from, int to, struct grey_error *err)
+{
+	enum grey_status status = GREY_OK;
+	char *buffer = malloc(COPY_STEP);
+	ssize_t n;
+
+	if (buffer == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	while ((n = read(from, buffer, COPY_STEP)) > 0 && status == GREY_OK)
+		if (write(to, buffer, (size_t)n) != n)
+			status = grey_fail(err, GREY_FAILED,
+			    "cannot write a copy: %s", strerror(errno));
+	if (n == -1 && status == GREY_OK)
+		status = grey_fail(err, GREY_FAILED, "cannot read: %s",
+		    strerror(errno));
+	free(buffer);
+	return status;
+}
+
+/* The kernel copies faster, and shares the blocks where it can. */
+static enum grey_status
+copy(int from, int to, struct grey_error *err)
+{
+	struct stat st;
+	ssize_t n = 0;
+	off_t left;
+
+	if (fstat(from, &st) == -1)
+		return grey_fail(err, GREY_FAILED, "cannot stat: %s",
+		    strerror(errno));
+	for (left = st.st_size; left > 0; left -= n) {
+		n = copy_file_range(from, NULL, to, NULL, (size_t)left, 0);
+		if (n <= 0)
+			break;
+	}
+	return left == 0 ? GREY_OK : copy_by_hand(from, to, err);
+}
+
+/*
+ * Copies the file if its lock shows that nothing is to be recovered.
+ * Returns GREY_DAMAGED if something is.
+ */
+static enum grey_status
+copy_sound(struct grey_session *session, int lock,
+    const struct grey_directory *directory, const char *name,
+    struct grey_snapshot *snapshot, struct grey_error *err)
+{
+	struct grey_journal journal;
+	enum grey_status status;
+	int fd;
+
+	status = grey_journal_read(lock, &journal, err);
+	if (status == GREY_NOT_FOUND || (status == GREY_OK &&
+	    (journal.operation != GREY_OP_NONE ||
+	    strcmp(journal.boot_id, session->boot_id) != 0)))
+		return GREY_DAMAGED;
+	if (status != GREY_OK)
+		return status;
+	snapshot->records = journal.records;
+	status = grey_directory_file(directory, name, O_RDONLY, &fd, err);
+	if (status != GREY_OK)
+		return status;
+	snapshot->fd = open_temporary(directory);
+	status = snapshot->fd == -1 ? grey_fail(err, GREY_FAILED,
+	    "cannot make a temporary file: %s", strerror(errno)) :
+	    copy(fd, snapshot->fd, err);
+	(void)close(fd);
+	return status;
+}
+
+/* Takes the shared lock and copies; GREY_DAMAGED: recover first. */
+static enum grey_status
+take(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct grey_snapshot *snapshot,
+    struct grey_error *err)
+{
+	struct grey_directory directory;
+	enum grey_status status;
+	int lock = -1;
+
+	status = grey_directory_open(path, false, &directory, err);
+	if (status != GREY_OK)
+		return status;
+	if (faccessat(directory.fd, path->file, F_OK, AT_SYMLINK_NOFOLLOW) ==
+	    -1 && errno == ENOENT)
+		status = GREY_NOT_FOUND;
+	else
+		status = grey_lock_acquire(session, path, &directory,
+		    GREY_LOCK_SHARED, settings->timeout, &lock, err);
+	if (status == GREY_OK)
+		status = copy_sound(session, lock, &directory, path->file,
+		    snapshot, err);
+	grey_lock_release(&lock);
+	(void)close(directory.fd);
+	return status;
+}
+
+/* Opening the database for writing recovers it. */
+static enum grey_status
+mend(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct grey_error *err)
+{
+	struct greydb_settings quiet = *settings;
+	enum grey_status status;
+	struct greydb *db;
+
+	quiet.create = false;
+	status = greydb_open(session, path, &quiet, &db, err);
+	return status == GREY_OK ? greydb_close(&db, err) : status;
+}
+
+enum grey_status
+grey_snapshot_open(struct grey_session *session,
+    const struct grey_dbpath *path, const struct greydb_settings *settings,
+    struct grey_snapshot **snapshot_r, struct grey_error *err)
+{
+	struct grey_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	enum grey_status status;
+
+	if (snapshot == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	snapshot->driver = &greydb_gdbm;
+	snapshot->fd = -1;
+	status = take(session, path, settings, snapshot, err);
+	if (status == GREY_DAMAGED) {
+		status = mend(session, path, settings, err);
+		if (status == GREY_OK)
+			status = take(session, path, settings, snapshot, err);
+	}
+	if (status == GREY_OK)
+		*snapshot_r = snapshot;
+	else
+		grey_snapshot_close(&snapshot);
+	if (status == GREY_NOT_FOUND)
+		(void)grey_fail(err, status,
+		    "database '%s/%s': it does not exist", path->directory,
+		    path->file);
+	return status;
+}
+
+int64_t
+grey_snapshot_records(const struct grey_snapshot *snapshot)
+{
+	return snapshot->records;
+}
+
+enum grey_status
+grey_snapshot_walk(struct grey_snapshot *snapshot, greydb_visit_fn *visit,
+    void *arg, struct grey_error *err)
+{
+	struct grey_error unwanted;
+	struct greydb_walk walk;
+
+	return snapshot->driver->walk(snapshot->fd, false, visit, arg, &walk,
+	    err != NULL ? err : &unwanted);
+}
+
+void
+grey_snapshot_close(struct grey_snapshot **snapshot)
+{
+	if (*snapshot == NULL)
+		return;
+	if ((*snapshot)->fd != -1)
+		(void)close((*snapshot)->fd);
+	free(*snapshot);
+	*snapshot = NULL;
+}
