@@ -1,0 +1,495 @@
+/* The database by itself: what goes in comes out, and its bookkeeping. */
+#include "test.h"
+
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include <time.h>
+
+#include "gdbm_check.h"
+#include "journal.h"
+#include "snapshot.h"
+
+static struct grey_bytes
+numbered(char buffer[64], const char *what, int i)
+{
+	int n = snprintf(buffer, 64, "%s %d at some.example", what, i);
+
+	return (struct grey_bytes){ buffer, (size_t)n + 1 };
+}
+
+static void
+store(struct greydb *db, struct grey_bytes key, struct grey_bytes value)
+{
+	struct grey_error err;
+
+	if (greydb_store(db, key, value, &err) != GREY_OK)
+		fail_msg("greydb_store: %s", err.text);
+}
+
+static void
+expect_stored(struct greydb *db, struct grey_bytes key,
+    const struct grey_bytes *want)
+{
+	struct greydb_value value = { 0 };
+	enum grey_status status = greydb_fetch(db, key, &value, NULL);
+
+	assert_int_equal(status, want != NULL ? GREY_OK : GREY_NOT_FOUND);
+	if (want != NULL)
+		assert_true(grey_bytes_equal(greydb_value_bytes(&value),
+		    *want));
+	greydb_value_free(&value);
+}
+
+/* The file's structure, and that it holds as many records as are counted. */
+static void
+expect_sound(struct test_db *test)
+{
+	struct grey_gdbm_report report;
+	struct grey_error err;
+	struct greydb *db;
+	char name[96];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
+	fd = open(name, O_RDONLY);
+	assert_true(fd != -1);
+	if (grey_gdbm_check(fd, true, NULL, NULL, &report, &err) != GREY_OK)
+		fail_msg("not sound: %s", err.text);
+	(void)close(fd);
+	db = test_open(test);
+	assert_int_equal(greydb_records(db), report.records);
+	test_close(db);
+}
+
+static void
+stores_fetches_deletes(void **state)
+{
+	static const struct grey_bytes values[] = {
+		{ "", 0 }, { "x", 1 }, { "a\0b\377", 4 }
+	};
+	struct test_db test;
+	struct greydb *db;
+	char key[64], all[256];
+
+	(void)state;
+	test_db_begin(&test);
+	db = test_open(&test);
+	expect_stored(db, test_key("none"), NULL);
+	assert_int_equal(greydb_delete(db, test_key("none"), NULL),
+	    GREY_NOT_FOUND);
+	for (int i = 0; i < 3; i++)
+		store(db, numbered(key, "key", i), values[i]);
+	for (int i = 0; i < 256; i++)
+		all[i] = (char)i;
+	store(db, (struct grey_bytes){ all, 256 }, values[2]);
+	store(db, (struct grey_bytes){ "", 0 }, values[1]);
+	assert_int_equal(greydb_records(db), 5);
+	test_close(db);
+	db = test_open(&test);
+	for (int i = 0; i < 3; i++)
+		expect_stored(db, numbered(key, "key", i), &values[i]);
+	expect_stored(db, (struct grey_bytes){ all, 256 }, &values[2]);
+	expect_stored(db, (struct grey_bytes){ "", 0 }, &values[1]);
+	/* A changed value is seen at once, in place or moved. */
+	store(db, numbered(key, "key", 1), (struct grey_bytes){ "y", 1 });
+	expect_stored(db, numbered(key, "key", 1),
+	    &(struct grey_bytes){ "y", 1 });
+	store(db, numbered(key, "key", 1), (struct grey_bytes){ "long", 4 });
+	expect_stored(db, numbered(key, "key", 1),
+	    &(struct grey_bytes){ "long", 4 });
+	assert_int_equal(greydb_records(db), 5);
+	assert_int_equal(greydb_delete(db, numbered(key, "key", 1), NULL),
+	    GREY_OK);
+	expect_stored(db, numbered(key, "key", 1), NULL);
+	assert_int_equal(greydb_records(db), 4);
+	test_close(db);
+	expect_sound(&test);
+	test_db_end(&test);
+}
+
+#define MANY	20000
+
+static enum grey_status
+count_visit(void *arg, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	char *seen = arg;
+	int i = -1;
+
+	(void)err;
+	assert_int_equal(sscanf(key.data, "many %d", &i), 1);
+	assert_in_range(i, 0, MANY - 1);
+	assert_int_equal(seen[i]++, 0);
+	assert_int_equal(value.size, 32);
+	return GREY_OK;
+}
+
+static void
+a_snapshot_has_each_record_once(void **state)
+{
+	const struct greydb_settings settings = { .timeout = 5, .now = 1 };
+	struct grey_snapshot *snapshot;
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char key[64], value[32] = "1 1 0", *seen = calloc(1, MANY);
+
+	(void)state;
+	test_db_begin(&test);
+	assert_int_equal(grey_snapshot_open(&test.session, &test.path,
+	    &settings, &snapshot, &err), GREY_NOT_FOUND);
+	assert_int_equal(test_files(&test, "seen"), 0);
+	db = test_open(&test);
+	assert_int_equal(greydb_batch(db, &err), GREY_OK);
+	for (int i = 0; i < MANY; i++)
+		store(db, numbered(key, "many", i),
+		    (struct grey_bytes){ value, sizeof(value) });
+	test_close(db);
+	expect_sound(&test);
+	if (grey_snapshot_open(&test.session, &test.path, &settings,
+	    &snapshot, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(grey_snapshot_records(snapshot), MANY);
+	/* What changes now is not in it. */
+	db = test_open(&test);
+	for (int i = 0; i < MANY; i += 2)
+		assert_int_equal(greydb_delete(db, numbered(key, "many", i),
+		    &err), GREY_OK);
+	test_close(db);
+	if (grey_snapshot_walk(snapshot, count_visit, seen, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(seen[i], 1);
+	grey_snapshot_close(&snapshot);
+	assert_null(snapshot);
+	expect_sound(&test);
+	free(seen);
+	test_db_end(&test);
+}
+
+static void
+a_batch_that_dies_is_recovered_from(void **state)
+{
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char key[64];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	test_db_begin(&test);
+	db = test_open(&test);
+	for (int i = 0; i < 100; i++)
+		store(db, numbered(key, "old", i),
+		    (struct grey_bytes){ "v", 1 });
+	test_close(db);
+	pid = fork();
+	if (pid == 0) {
+		db = test_open(&test);
+		(void)greydb_batch(db, &err);
+		for (int i = 0; i < 100; i++)
+			store(db, numbered(key, "new", i),
+			    (struct grey_bytes){ "v", 1 });
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	test.lines = 0;
+	db = test_open(&test);
+	assert_int_equal(test.lines, 1);
+	assert_non_null(strstr(test.log, "a writer had died"));
+	for (int i = 0; i < 100; i++)
+		expect_stored(db, numbered(key, "old", i),
+		    &(struct grey_bytes){ "v", 1 });
+	test_close(db);
+	expect_sound(&test);
+	assert_int_equal(test_files(&test, "corrupt"), 0);
+	assert_int_equal(test_files(&test, "-new"), 0);
+	test_db_end(&test);
+}
+
+/* After a boot the structure is checked once, and the records are counted. */
+static void
+another_boot_checks_the_structure(void **state)
+{
+	struct grey_journal journal;
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char key[64], name[96];
+	int fd;
+
+	(void)state;
+	test_db_begin(&test);
+	db = test_open(&test);
+	for (int i = 0; i < 1000; i++)
+		store(db, numbered(key, "old", i),
+		    (struct grey_bytes){ "v", 1 });
+	test_close(db);
+	memset(test.session.boot_id, 'b', GREY_BOOT_ID);
+	test.lines = 0;
+	db = test_open(&test);
+	assert_int_equal(greydb_records(db), 1000);
+	test_close(db);
+	assert_int_equal(test.lines, 0);
+	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
+	fd = open(name, O_RDONLY);
+	assert_int_equal(grey_journal_read(fd, &journal, &err), GREY_OK);
+	assert_string_equal(journal.boot_id, test.session.boot_id);
+	assert_int_equal(journal.records, 1000);
+	(void)close(fd);
+
+	/* The lock file's loss is met in the same way. */
+	assert_int_equal(unlink(name), 0);
+	db = test_open(&test);
+	assert_int_equal(greydb_records(db), 1000);
+	test_close(db);
+
+	/* Damage: let the first two entries of the directory change places. */
+	(void)snprintf(name, sizeof(name), "%s/seen", test.directory);
+	fd = open(name, O_RDWR);
+	{
+		struct grey_gdbm_file file;
+		off_t swap[2];
+
+		assert_int_equal(grey_gdbm_begin(fd, &file, &err), GREY_OK);
+		swap[0] = file.directory[file.entries - 1];
+		swap[1] = file.directory[0];
+		assert_true(swap[0] != swap[1]);
+		assert_int_equal(pwrite(fd, &swap[0], sizeof(off_t),
+		    file.directory_at), sizeof(off_t));
+		grey_gdbm_end(&file);
+	}
+	(void)close(fd);
+	memset(test.session.boot_id, 'c', GREY_BOOT_ID);
+	test.lines = 0;
+	db = test_open(&test);
+	assert_int_equal(test.lines, 1);
+	assert_non_null(strstr(test.log, "recovered"));
+	test_close(db);
+	expect_sound(&test);
+	test_db_end(&test);
+}
+
+static void
+a_later_version_is_refused(void **state)
+{
+	const struct greydb_settings settings = {
+		.timeout = 1, .create = true
+	};
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char name[96];
+	int fd;
+
+	(void)state;
+	test_db_begin(&test);
+	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
+	fd = open(name, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(dprintf(fd, "exigrey-lock 2 something else\n"), 30);
+	(void)close(fd);
+	assert_int_equal(greydb_open(&test.session, &test.path, &settings,
+	    &db, &err), GREY_FAILED);
+	assert_non_null(strstr(err.text, "version 2"));
+	test_db_end(&test);
+}
+
+/* Damage that was never announced: set aside, a new database started. */
+static void
+what_cannot_be_read_is_set_aside(void **state)
+{
+	static const struct {
+		const char	*name, *content;
+		size_t		 size;
+	} table[] = {
+		{ "empty", "", 0 }, { "a byte", "x", 1 },
+		{ "text", "This is no database, or is it?  It is long enough "
+		    "to hold a header.", 67 }
+	};
+	char name[96];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct test_db test;
+		struct greydb *db;
+		int fd;
+
+		test_db_begin(&test);
+		(void)snprintf(name, sizeof(name), "%s/seen",
+		    test.directory);
+		fd = open(name, O_RDWR | O_CREAT, 0600);
+		assert_int_equal(write(fd, table[i].content, table[i].size),
+		    (ssize_t)table[i].size);
+		(void)close(fd);
+		db = test_open(&test);
+		assert_int_equal(greydb_records(db), 0);
+		store(db, test_key("k"), (struct grey_bytes){ "v", 1 });
+		test_close(db);
+		assert_int_equal(test_files(&test, "seen.corrupt-1000"), 1);
+		expect_sound(&test);
+		test_db_end(&test);
+	}
+}
+
+static void
+a_file_of_another_kind_is_left_alone(void **state)
+{
+	const struct greydb_settings settings = {
+		.timeout = 1, .create = true
+	};
+	char sqlite[4096] = "SQLite format 3", berkeley[4096] = "";
+	const uint32_t magic = 0x061561;
+	const char *const contents[] = { sqlite, berkeley };
+	const char *const names[] = { "SQLite", "Berkeley DB" };
+
+	(void)state;
+	memcpy(berkeley + 12, &magic, sizeof(magic));
+	for (size_t i = 0; i < 2; i++) {
+		struct grey_error err;
+		struct test_db test;
+		struct greydb *db;
+		char name[96];
+		int fd;
+
+		test_db_begin(&test);
+		(void)snprintf(name, sizeof(name), "%s/seen",
+		    test.directory);
+		fd = open(name, O_RDWR | O_CREAT, 0600);
+		assert_int_equal(write(fd, contents[i], 4096), 4096);
+		(void)close(fd);
+		assert_int_equal(greydb_open(&test.session, &test.path,
+		    &settings, &db, &err), GREY_FAILED);
+		if (strstr(err.text, names[i]) == NULL)
+			fail_msg("%s: %s", names[i], err.text);
+		assert_int_equal(test_files(&test, "corrupt"), 0);
+		test_db_end(&test);
+	}
+}
+
+static int64_t
+milliseconds(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A lock that is stuck costs one timeout, not one for each call. */
+static void
+a_stuck_lock_costs_one_timeout(void **state)
+{
+	const struct greydb_settings settings = {
+		.timeout = 1, .create = true
+	};
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char name[96];
+	int64_t start;
+	int fd;
+
+	(void)state;
+	test_db_begin(&test);
+	test_close(test_open(&test));
+	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
+	fd = open(name, O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	start = milliseconds();
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(greydb_open(&test.session, &test.path,
+		    &settings, &db, &err), GREY_BUSY);
+	assert_non_null(strstr(err.text, "seen.lock"));
+	assert_in_range(milliseconds() - start, 1000, 1900);
+	(void)close(fd);
+	test_close(test_open(&test));
+	test_db_end(&test);
+}
+
+static void
+strange_files_are_refused(void **state)
+{
+	const struct greydb_settings settings = {
+		.timeout = 1, .create = true
+	};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct grey_error err = { .text = "" };
+		struct test_db test;
+		struct greydb *db;
+		char name[96];
+
+		test_db_begin(&test);
+		(void)snprintf(name, sizeof(name), "%s/seen%s",
+		    test.directory, i < 3 ? "" : ".lock");
+		if (i == 0)
+			assert_int_equal(symlink("/etc/passwd", name), 0);
+		else if (i == 1)
+			assert_int_equal(mkfifo(name, 0600), 0);
+		else
+			assert_int_equal(mkdir(name, 0700), 0);
+		if (greydb_open(&test.session, &test.path, &settings, &db,
+		    &err) != GREY_FAILED)
+			fail_msg("case %d is opened", i);
+		assert_non_null(strstr(err.text, "seen"));
+		if (i >= 2)
+			assert_int_equal(rmdir(name), 0);
+		test_db_end(&test);
+	}
+}
+
+static void
+a_world_writable_directory_is_refused(void **state)
+{
+	const struct greydb_settings settings = {
+		.timeout = 1, .create = true
+	};
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+
+	(void)state;
+	test_db_begin(&test);
+	assert_int_equal(chmod(test.directory, 0777), 0);
+	assert_int_equal(greydb_open(&test.session, &test.path, &settings,
+	    &db, &err), GREY_FAILED);
+	assert_non_null(strstr(err.text, "everybody"));
+	assert_int_equal(chmod(test.directory, 0750), 0);
+	test_close(test_open(&test));
+	{
+		struct stat st;
+		char name[96];
+
+		/* The file's mode is the directory's, the lock's its own. */
+		(void)snprintf(name, sizeof(name), "%s/seen", test.directory);
+		assert_int_equal(stat(name, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0640);
+		(void)strcat(name, ".lock");
+		assert_int_equal(stat(name, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+	}
+	test_db_end(&test);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stores_fetches_deletes),
+		cmocka_unit_test(a_snapshot_has_each_record_once),
+		cmocka_unit_test(a_batch_that_dies_is_recovered_from),
+		cmocka_unit_test(another_boot_checks_the_structure),
+		cmocka_unit_test(a_later_version_is_refused),
+		cmocka_unit_test(what_cannot_be_read_is_set_aside),
+		cmocka_unit_test(a_file_of_another_kind_is_left_alone),
+		cmocka_unit_test(a_stuck_lock_costs_one_timeout),
+		cmocka_unit_test(strange_files_are_refused),
+		cmocka_unit_test(a_world_writable_directory_is_refused)
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

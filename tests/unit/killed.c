@@ -1,0 +1,351 @@
+/*
+ * A writer that is killed before its k-th write, for every k of every
+ * operation: the next call recovers by itself, completes what was announced
+ * and has lost nothing.  EXIGREY_CRASH_OPERATIONS says how many operations.
+ *
+ * This program's own write(2) and its like stand before the C library's, for
+ * libgdbm too, and count.
+ */
+#include "test.h"
+
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+
+#include "gdbm_check.h"
+#include "snapshot.h"
+
+#define FIRST_RECORDS	216	/* the bucket is nearly full */
+#define OPERATIONS	60
+#define KEYS		4000
+#define VALUE_SIZES	3
+
+static long writes_left = -1;	/* -1: no limit */
+
+static void
+count_write(void)
+{
+	if (writes_left == 0)
+		(void)kill(getpid(), SIGKILL);
+	if (writes_left > 0)
+		writes_left--;
+}
+
+#define EXPORT	__attribute__((visibility("default")))
+EXPORT ssize_t write(int fd, const void *data, size_t size);
+EXPORT ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at);
+EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count,
+    off64_t at);
+EXPORT int renameat(int from_dir, const char *from, int to_dir,
+    const char *to);
+
+ssize_t
+write(int fd, const void *data, size_t size)
+{
+	count_write();
+	return syscall(SYS_write, fd, data, size);
+}
+
+ssize_t
+pwrite64(int fd, const void *data, size_t size, off64_t at)
+{
+	count_write();
+	return syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+ssize_t
+pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
+{
+	count_write();
+	return syscall(SYS_pwritev, fd, parts, count, (long)at,
+	    (long)(at >> 32));
+}
+
+int
+renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	count_write();
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
+}
+
+/* What the database must hold: a size of value for each key, 0: none. */
+struct model {
+	char	keys[KEYS][24];
+	int	sizes[KEYS];
+	int	records;
+};
+
+/* GDBM's hash, to find keys that fill one bucket and split it to the end. */
+static uint32_t
+hash(const char *key, size_t size)
+{
+	uint32_t value = 0x238f13afU * (uint32_t)size;
+
+	for (size_t i = 0; i < size; i++)
+		value = (value + ((uint32_t)key[i] << (i * 5 % 24))) &
+		    0x7fffffffU;
+	return (1103515243U * value + 12345) & 0x7fffffffU;
+}
+
+static void
+find_keys(struct model *model)
+{
+	int found = 0;
+
+	/* One bucket in 512, the directory's size: the next split doubles. */
+	for (int i = 0; found < KEYS; i++) {
+		char *key = model->keys[found];
+		size_t size = (size_t)snprintf(key, 24, "key %d", i) + 1;
+		if (hash(key, size) >> 22 == 5 || found % 4 == 3)
+			found++;
+	}
+}
+
+static struct grey_bytes
+value_of(int key, int size, char buffer[96])
+{
+	(void)snprintf(buffer, 96, "%d %d", key, size);
+	memset(buffer + strlen(buffer), 0, 96 - strlen(buffer));
+	return (struct grey_bytes){ buffer, (size_t)size * 32 };
+}
+
+static void
+apply(struct test_db *test, struct model *model, int key, int size)
+{
+	struct greydb *db = test_open(test);
+	struct grey_error err;
+	char buffer[96];
+	enum grey_status status;
+
+	status = size == 0 ?
+	    greydb_delete(db, test_key(model->keys[key]), &err) :
+	    greydb_store(db, test_key(model->keys[key]),
+	    value_of(key, size, buffer), &err);
+	if (status != GREY_OK)
+		fail_msg("%s", err.text);
+	test_close(db);
+}
+
+static void
+note(struct model *model, int key, int size)
+{
+	model->records += (size > 0) - (model->sizes[key] > 0);
+	model->sizes[key] = size;
+}
+
+static enum grey_status
+check_record(void *arg, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	const struct model *model = arg;
+	char buffer[96];
+
+	(void)err;
+	for (int i = 0; i < KEYS; i++) {
+		if (strcmp(model->keys[i], key.data) != 0)
+			continue;
+		if (!grey_bytes_equal(value, value_of(i, model->sizes[i],
+		    buffer)))
+			fail_msg("'%s' has the value '%s' of size %zu",
+			    key.data, value.data, value.size);
+		return GREY_OK;
+	}
+	fail_msg("'%s' was never stored", key.data);
+	return GREY_OK;
+}
+
+/* Every record once, with its value; structure and count right. */
+static void
+check_all(struct test_db *test, struct model *model)
+{
+	const struct greydb_settings settings = { .timeout = 5 };
+	struct grey_gdbm_report report;
+	struct grey_snapshot *snapshot;
+	struct grey_error err;
+	char name[96];
+	int fd;
+
+	if (grey_snapshot_open(&test->session, &test->path, &settings,
+	    &snapshot, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(grey_snapshot_records(snapshot), model->records);
+	if (grey_snapshot_walk(snapshot, check_record, model, &err) !=
+	    GREY_OK)
+		fail_msg("%s", err.text);
+	grey_snapshot_close(&snapshot);
+	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
+	fd = open(name, O_RDONLY);
+	if (grey_gdbm_check(fd, true, NULL, NULL, &report, &err) != GREY_OK)
+		fail_msg("not sound: %s", err.text);
+	assert_int_equal(report.records, model->records);
+	(void)close(fd);
+}
+
+static void
+copy_file(const struct test_db *from, const struct test_db *to,
+    const char *name)
+{
+	static char buffer[1 << 20];
+	char path[96];
+	ssize_t n;
+	int in, out;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", from->directory, name);
+	in = open(path, O_RDONLY);
+	(void)snprintf(path, sizeof(path), "%s/%s", to->directory, name);
+	out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(in != -1 && out != -1);
+	while ((n = read(in, buffer, sizeof(buffer))) > 0)
+		assert_int_equal(write(out, buffer, (size_t)n), n);
+	(void)close(in);
+	(void)close(out);
+}
+
+static void
+copy_database(const struct test_db *from, const struct test_db *to)
+{
+	copy_file(from, to, "seen");
+	copy_file(from, to, "seen.lock");
+}
+
+/* Runs the operation in a process that dies before write number limit. */
+static bool
+dies(struct test_db *test, struct model *model, int key, int size,
+    long limit)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid != -1);
+	if (pid == 0) {
+		writes_left = limit;
+		apply(test, model, key, size);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+		return true;
+	}
+	assert_int_equal(status, 0);
+	return false;
+}
+
+/*
+ * The recovery is a writer too: let it die before each of its writes, and
+ * look at last whether the database is right.
+ */
+static void
+recover_with_deaths(struct test_db *test, struct model *model,
+    bool with_deaths)
+{
+	for (long limit = 0; with_deaths && limit < 1000; limit++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			writes_left = limit;
+			test_close(test_open(test));
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFSIGNALED(status))
+			break;
+	}
+	test_close(test_open(test));
+	check_all(test, model);
+}
+
+/* An insert, a delete or a change of size, the inserts in a majority. */
+static int
+choose(struct model *model, int operation, int *size_r)
+{
+	static uint32_t random = 12345;
+	int key;
+
+	random = random * 1103515245 + 12345;
+	key = operation % 3 != 2 ? FIRST_RECORDS + operation :
+	    (int)(random >> 16) % (FIRST_RECORDS + operation);
+	*size_r = model->sizes[key] == 0 ? 1 + (int)(random >> 8) % VALUE_SIZES :
+	    operation % 2 == 0 ? 0 : 1 + model->sizes[key] % VALUE_SIZES;
+	return key;
+}
+
+/* Did the operations split buckets until the directory had to be doubled? */
+static size_t
+directory_entries(const struct test_db *test)
+{
+	struct grey_gdbm_file file;
+	struct grey_error err;
+	char name[96];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
+	fd = open(name, O_RDONLY);
+	assert_int_equal(grey_gdbm_header(fd, &file, &err), GREY_OK);
+	(void)close(fd);
+	return file.entries;
+}
+
+static void
+every_write_of_every_operation(void **state)
+{
+	const char *wanted = getenv("EXIGREY_CRASH_OPERATIONS");
+	int operations = wanted != NULL ? atoi(wanted) : OPERATIONS;
+	static struct model model;
+	struct test_db base, test;
+	long deaths = 0, undone = 0;
+	size_t entries;
+
+	(void)state;
+	find_keys(&model);
+	test_db_begin(&base);
+	test_db_begin(&test);
+	for (int i = 0; i < FIRST_RECORDS; i++) {
+		apply(&base, &model, i, 1);
+		note(&model, i, 1);
+	}
+	entries = directory_entries(&base);
+	for (int i = 0; i < operations && FIRST_RECORDS + i < KEYS; i++) {
+		int size, key = choose(&model, i, &size);
+		int before = model.sizes[key];
+
+		for (long limit = 0;; limit++) {
+			copy_database(&base, &test);
+			if (!dies(&test, &model, key, size, limit))
+				break;
+			deaths++;
+			/* Only a death before the announcement undoes it. */
+			if (limit > 0)
+				note(&model, key, size);
+			else
+				undone++;
+			recover_with_deaths(&test, &model, i % 20 == 0);
+			note(&model, key, before);
+		}
+		note(&model, key, size);
+		check_all(&test, &model);
+		copy_database(&test, &base);
+	}
+	assert_true(deaths > operations * 4);
+	assert_int_equal(undone, operations);
+	assert_true(directory_entries(&base) > entries);
+	print_message("# %d operations, %ld deaths, %d records at the end\n",
+	    operations, deaths, model.records);
+	test_db_end(&base);
+	test_db_end(&test);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_write_of_every_operation)
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
