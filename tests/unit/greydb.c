@@ -168,9 +168,12 @@ a_snapshot_has_each_record_once(void **state)
 	test_db_end(&test);
 }
 
+/* Either who writes next finds that a writer died, or who takes a snapshot. */
 static void
 a_batch_that_dies_is_recovered_from(void **state)
 {
+	const struct greydb_settings settings = { .timeout = 5, .now = 1 };
+	struct grey_snapshot *snapshot;
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
@@ -196,9 +199,15 @@ a_batch_that_dies_is_recovered_from(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	test.lines = 0;
-	db = test_open(&test);
+	if (grey_snapshot_open(&test.session, &test.path, &settings,
+	    &snapshot, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	assert_in_range(grey_snapshot_records(snapshot), 100, 200);
+	grey_snapshot_close(&snapshot);
 	assert_int_equal(test.lines, 1);
 	assert_non_null(strstr(test.log, "a writer had died"));
+	db = test_open(&test);
+	assert_int_equal(test.lines, 1);
 	for (int i = 0; i < 100; i++)
 		expect_stored(db, numbered(key, "old", i),
 		    &(struct grey_bytes){ "v", 1 });
