@@ -7,8 +7,8 @@
 
 struct check {
 	struct grey_gdbm_file	 file;
-	struct grey_gdbm_report	 report;
-	grey_gdbm_problem_fn	*problem;
+	struct greydb_report	 report;
+	greydb_problem_fn	*problem;
 	void			*arg;
 	bool			 keys;
 	struct grey_error	 first;		/* the first problem */
@@ -149,7 +149,7 @@ check_bucket_space(struct check *check, struct grey_error *err)
 			return first_window(check) ? note(check, err) :
 			    GREY_OK;
 		if (first_window(check))
-			check->report.free_bytes += extent.size;
+			check->report.free_space += extent.size;
 		status = take(check, extent.at, extent.size,
 		    "free space is in use too");
 		if (status != GREY_OK)
@@ -194,8 +194,10 @@ check_buckets(struct check *check, struct grey_error *err)
 			status = first_window(check) ? note(check, err) :
 			    GREY_OK;
 		else if (status == GREY_OK) {
-			if (first_window(check))
+			if (first_window(check)) {
+				check->report.buckets++;
 				status = check_place(check, &bucket);
+			}
 			if (status == GREY_OK)
 				status = take(check, bucket.at,
 				    check->file.bucket_size,
@@ -219,7 +221,7 @@ visit_space(void *arg, bool is_table, struct grey_gdbm_extent extent,
 
 	(void)err;
 	if (first_window(check) && !is_table)
-		check->report.free_bytes += extent.size;
+		check->report.free_space += extent.size;
 	return take(check, extent.at, extent.size, is_table ?
 	    "a table of free space shares space with something else" :
 	    "free space is in use too");
@@ -250,8 +252,8 @@ check_window(struct check *check, struct grey_error *err)
 }
 
 enum grey_status
-grey_gdbm_check(int fd, bool keys, grey_gdbm_problem_fn *problem, void *arg,
-    struct grey_gdbm_report *report_r, struct grey_error *err)
+grey_gdbm_check(int fd, bool keys, greydb_problem_fn *problem, void *arg,
+    struct greydb_report *report_r, struct grey_error *err)
 {
 	struct check check = { .problem = problem, .arg = arg, .keys = keys };
 	struct grey_error unwanted;
@@ -268,6 +270,9 @@ grey_gdbm_check(int fd, bool keys, grey_gdbm_problem_fn *problem, void *arg,
 	end = check.file.next_block > check.file.size ?
 	    check.file.next_block : check.file.size;
 	window = (off_t)WINDOW_MAX * 8 < end ? (off_t)WINDOW_MAX * 8 : end;
+	check.report.file_size = check.file.size;
+	check.report.block_size = check.file.block_size;
+	check.report.directory = (int64_t)(check.file.entries * sizeof(off_t));
 	check.map = malloc((size_t)window / 8 + 16);
 	if (check.map == NULL) {
 		status = grey_fail(err, GREY_FAILED, "out of memory");

@@ -8,15 +8,7 @@
 #define GREY_GDBM_CHECK_H
 
 #include "gdbm_file.h"
-
-struct grey_gdbm_report {
-	int64_t	records;
-	int64_t	problems;
-	int64_t	free_bytes;
-};
-
-/* Told of each thing that is wrong; NULL where only the first matters. */
-typedef void grey_gdbm_problem_fn(void *arg, const char *text);
+#include "snapshot.h"
 
 /*
  * Checks the file; with keys also that each key has its element's hash, which
@@ -27,7 +19,7 @@ typedef void grey_gdbm_problem_fn(void *arg, const char *text);
  * is; GREY_INVALID (a file of another kind); GREY_FAILED.
  */
 enum grey_status grey_gdbm_check(int fd, bool keys,
-    grey_gdbm_problem_fn *problem, void *arg,
-    struct grey_gdbm_report *report_r, struct grey_error *err);
+    greydb_problem_fn *problem, void *arg,
+    struct greydb_report *report_r, struct grey_error *err);
 
 #endif

@@ -68,8 +68,6 @@ struct disk_bucket {
 				    MAGIC_SYNCS_32)
 
 #define HASH_BITS	31
-#define BLOCK_MIN	512
-#define BLOCK_MAX	(1 << 20)
 /*
  * How far next_block may lie beyond the file's end: releases before 1.20 could
  * leave it a little beyond.  libgdbm fills the file up to it with zeros, so a
@@ -158,20 +156,22 @@ directory_bits(size_t entries)
 	return ((size_t)1 << bits) == entries ? bits : -1;
 }
 
-static bool
-block_size_ok(int size)
+bool
+grey_gdbm_block_size_ok(size_t size)
 {
-	return size >= BLOCK_MIN && size <= BLOCK_MAX && (size & (size - 1)) == 0;
+	return size >= GREY_GDBM_BLOCK_MIN && size <= GREY_GDBM_BLOCK_MAX &&
+	    (size & (size - 1)) == 0;
 }
 
 static enum grey_status
 check_header(const struct disk_header *h, struct grey_gdbm_file *file,
     struct grey_error *err)
 {
-	if (!block_size_ok(h->block_size))
+	if (h->block_size < 0 ||
+	    !grey_gdbm_block_size_ok((size_t)h->block_size))
 		return damaged(err, "the header's block size is wrong", 4);
 	if (h->bucket_size < (int)sizeof(struct disk_bucket) ||
-	    h->bucket_size > BLOCK_MAX)
+	    h->bucket_size > GREY_GDBM_BLOCK_MAX)
 		return damaged(err, "the header's bucket size is wrong", 24);
 	if ((size_t)h->elements != ((size_t)h->bucket_size -
 	    sizeof(struct disk_bucket)) / sizeof(struct disk_element) + 1)

@@ -19,6 +19,9 @@
 #include "bytes.h"
 #include "status.h"
 
+#define GREY_GDBM_BLOCK_MIN	512
+#define GREY_GDBM_BLOCK_MAX	65536
+
 struct grey_gdbm_file {
 	int		 fd;
 	off_t		 size;
@@ -57,6 +60,9 @@ struct grey_gdbm_bucket {
 	int		bits;
 	uint32_t	count;
 };
+
+/* Is it a power of two between those two? */
+bool grey_gdbm_block_size_ok(size_t size);
 
 /*
  * Reads and checks the header against the file's size; fd stays the caller's.

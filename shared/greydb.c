@@ -4,16 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "greydb_driver.h"
 #include "journal.h"
 #include "lockfile.h"
 #include "recover.h"
-
-#define PEEK_TRIES	4
-#define PEEK_PAUSE	50000L		/* ns */
 
 struct greydb {
 	struct grey_session		*session;
@@ -41,9 +37,8 @@ greydb_value_bytes(const struct greydb_value *value)
 	return (struct grey_bytes){ value->data, value->size };
 }
 
-/* Says which database it was that an error is about. */
-static enum grey_status
-name_database(const struct grey_dbpath *path, enum grey_status status,
+enum grey_status
+greydb_name_error(const struct grey_dbpath *path, enum grey_status status,
     struct grey_error *err)
 {
 	struct grey_error why;
@@ -124,12 +119,23 @@ drop_handle(struct greydb *db)
 	db->handle = NULL;
 }
 
+static void
+log_loss(const struct greydb *db, const struct greydb_rewrite *rewrite)
+{
+	grey_session_log(db->session, "database '%s/%s' was damaged%s%s; "
+	    "%lld records were saved, the old file is kept as '%s'",
+	    db->path->directory, db->path->file,
+	    rewrite->why.text[0] != '\0' ? ": " : "", rewrite->why.text,
+	    (long long)rewrite->records, rewrite->kept);
+}
+
 /*
  * Rebuilds the file and completes what the journal holds.  The journal is
  * cleared last: should this process die too, the next one does it all again.
  */
 static enum grey_status
-recover(struct greydb *db, const char *why, struct grey_error *err)
+rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
+    struct grey_error *err)
 {
 	const struct grey_journal pending = db->journal;
 	const struct greydb_place place = place_of(db);
@@ -137,13 +143,27 @@ recover(struct greydb *db, const char *why, struct grey_error *err)
 
 	drop_handle(db);
 	db->recovered = true;
-	status = greydb_rebuild(&place, &db->journal.records, err);
+	memcpy(db->journal.boot_id, db->session->boot_id,
+	    sizeof(db->journal.boot_id));
+	status = greydb_rebuild(&place, rewrite, err);
+	db->journal.records = rewrite->records;
+	if (status == GREY_OK && rewrite->lost > 0)
+		log_loss(db, rewrite);
 	if (status == GREY_OK)
 		status = open_handle(db, err);
 	if (status == GREY_OK)
 		status = complete(db, &pending, err);
 	if (status == GREY_OK)
 		status = grey_journal_clear(db->lock, &db->journal, err);
+	return status;
+}
+
+static enum grey_status
+recover(struct greydb *db, const char *why, struct grey_error *err)
+{
+	struct greydb_rewrite rewrite = { 0 };
+	enum grey_status status = rewrite_file(db, &rewrite, err);
+
 	if (status == GREY_OK)
 		grey_session_log(db->session, "database '%s/%s' was recovered "
 		    "(%s): %lld records", db->path->directory, db->path->file,
@@ -160,6 +180,7 @@ get_acquainted(struct greydb *db, struct grey_error *err)
 {
 	const struct greydb_place place = place_of(db);
 	struct grey_error why = { .text = "" };
+	struct greydb_report report;
 	enum grey_status status;
 	int fd = -1;
 
@@ -169,7 +190,9 @@ get_acquainted(struct greydb *db, struct grey_error *err)
 	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
 	    &fd, err);
 	if (status == GREY_OK) {
-		status = db->driver->check(fd, &db->journal.records, &why);
+		status = db->driver->check(fd, false, NULL, NULL, &report,
+		    &why);
+		db->journal.records = report.records;
 		(void)close(fd);
 		if (status == GREY_DAMAGED)
 			return recover(db, why.text, err);
@@ -200,11 +223,8 @@ prepare(struct greydb *db, struct grey_error *err)
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		return status;
 	known = status == GREY_OK;
-	if (known && db->journal.operation != GREY_OP_NONE) {
-		memcpy(db->journal.boot_id, db->session->boot_id,
-		    sizeof(db->journal.boot_id));
+	if (known && db->journal.operation != GREY_OP_NONE)
 		return recover(db, "a writer had died", err);
-	}
 	if (!known)
 		db->journal = (struct grey_journal){ .records = 0 };
 	if (!known || strcmp(db->journal.boot_id, db->session->boot_id) != 0) {
@@ -234,6 +254,49 @@ release(struct greydb *db)
 	free(db);
 }
 
+/* Opens the directory and takes the lock; *db_r is NULL after a failure. */
+static enum grey_status
+begin(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct greydb **db_r,
+    struct grey_error *err)
+{
+	struct greydb *db = calloc(1, sizeof(*db));
+	enum grey_status status;
+
+	*db_r = NULL;
+	if (db == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	db->session = session;
+	db->driver = &greydb_gdbm;
+	db->settings = *settings;
+	db->path = path;
+	db->lock = db->directory.fd = -1;
+	status = grey_directory_open(path, settings->create, &db->directory,
+	    err);
+	if (status == GREY_OK && !settings->create && !exists(db))
+		status = GREY_NOT_FOUND;
+	if (status == GREY_OK)
+		status = grey_lock_acquire(session, path, &db->directory,
+		    GREY_LOCK_EXCLUSIVE, settings->timeout, &db->lock, err);
+	if (status == GREY_OK)
+		*db_r = db;
+	else
+		release(db);
+	return status;
+}
+
+/* What callers are told when they cannot have the database. */
+static enum grey_status
+no_database(const struct grey_dbpath *path, enum grey_status status,
+    struct grey_error *err)
+{
+	if (status == GREY_NOT_FOUND)
+		(void)grey_fail(err, status, "it does not exist");
+	else if (status != GREY_BUSY)
+		status = GREY_FAILED;
+	return greydb_name_error(path, status, err);
+}
+
 enum grey_status
 greydb_open(struct grey_session *session, const struct grey_dbpath *path,
     const struct greydb_settings *settings, struct greydb **db_r,
@@ -245,34 +308,48 @@ greydb_open(struct grey_session *session, const struct grey_dbpath *path,
 
 	if (err == NULL)
 		err = &unwanted;
-	db = calloc(1, sizeof(*db));
-	if (db == NULL)
-		return grey_fail(err, GREY_FAILED, "out of memory");
-	db->session = session;
-	db->driver = &greydb_gdbm;
-	db->settings = *settings;
-	db->lock = db->directory.fd = -1;
-	db->path = path;
-	status = grey_directory_open(path, settings->create, &db->directory,
-	    err);
-	if (status == GREY_OK && !settings->create && !exists(db))
-		status = GREY_NOT_FOUND;
-	if (status == GREY_OK)
-		status = grey_lock_acquire(session, path, &db->directory,
-		    GREY_LOCK_EXCLUSIVE, settings->timeout, &db->lock, err);
+	status = begin(session, path, settings, &db, err);
 	if (status == GREY_OK)
 		status = prepare(db, err);
 	if (status == GREY_OK) {
 		*db_r = db;
 		return GREY_OK;
 	}
-	if (status == GREY_NOT_FOUND)
-		(void)grey_fail(err, status, "it does not exist");
-	else if (status != GREY_BUSY)
-		status = GREY_FAILED;
-	drop_handle(db);
-	release(db);
-	return name_database(path, status, err);
+	if (db != NULL) {
+		drop_handle(db);
+		release(db);
+	}
+	return no_database(path, status, err);
+}
+
+enum grey_status
+greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct greydb_rewrite *rewrite,
+    struct grey_error *err)
+{
+	struct greydb_settings existing = *settings;
+	struct grey_error unwanted;
+	enum grey_status status;
+	struct greydb *db;
+
+	if (err == NULL)
+		err = &unwanted;
+	existing.create = false;
+	status = begin(session, path, &existing, &db, err);
+	if (status == GREY_OK) {
+		status = grey_journal_read(db->lock, &db->journal, err);
+		if (status == GREY_NOT_FOUND) {
+			db->journal = (struct grey_journal){ .records = 0 };
+			status = GREY_OK;
+		}
+	}
+	if (status == GREY_OK)
+		status = rewrite_file(db, rewrite, err);
+	if (db != NULL) {
+		drop_handle(db);
+		release(db);
+	}
+	return status == GREY_OK ? status : no_database(path, status, err);
 }
 
 enum grey_status
@@ -292,7 +369,7 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
 	}
 	if (status != GREY_OK && status != GREY_NOT_FOUND && err != NULL) {
 		*err = why;
-		(void)name_database(db->path, status, err);
+		(void)greydb_name_error(db->path, status, err);
 	}
 	return status;
 }
@@ -346,7 +423,7 @@ greydb_store(struct greydb *db, struct grey_bytes key,
 		status = db->driver->store(db->handle, key, value, &why);
 	if (status != GREY_OK && err != NULL) {
 		*err = why;
-		(void)name_database(db->path, status, err);
+		(void)greydb_name_error(db->path, status, err);
 	}
 	return status;
 }
@@ -368,7 +445,7 @@ greydb_delete(struct greydb *db, struct grey_bytes key,
 	    -1, &why);
 	if (status != GREY_OK && err != NULL) {
 		*err = why;
-		(void)name_database(db->path, status, err);
+		(void)greydb_name_error(db->path, status, err);
 	}
 	return status;
 }
@@ -408,107 +485,8 @@ greydb_close(struct greydb **dbp, struct grey_error *err)
 		status = grey_journal_clear(db->lock, &db->journal, &why);
 	if (status != GREY_OK && err != NULL) {
 		*err = why;
-		(void)name_database(db->path, status, err);
+		(void)greydb_name_error(db->path, status, err);
 	}
 	release(db);
 	return status;
-}
-
-static void
-free_values(struct greydb_value *values, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		greydb_value_free(&values[i]);
-}
-
-/* One try without the lock. */
-static enum grey_status
-peek_once(const struct greydb_driver *driver,
-    const struct grey_directory *directory, const char *name,
-    const struct grey_bytes *keys, size_t count,
-    struct greydb_value *values_r, struct grey_error *err)
-{
-	struct grey_error unwanted;
-	enum grey_status status;
-	void *handle;
-	int fd;
-
-	status = grey_directory_file(directory, name, O_RDONLY, &fd, err);
-	if (status == GREY_OK)
-		status = driver->open(fd, GREYDB_READ, &handle, err);
-	if (status != GREY_OK)
-		return status;
-	for (size_t i = 0; i < count; i++) {
-		status = driver->fetch(handle, keys[i], &values_r[i], err);
-		if (status != GREY_OK && status != GREY_NOT_FOUND)
-			break;
-		status = GREY_OK;
-	}
-	if (status != GREY_OK)
-		free_values(values_r, count);
-	(void)driver->close(handle, -1, &unwanted);
-	return status;
-}
-
-/* The same with the lock, which also recovers. */
-static enum grey_status
-peek_locked(struct grey_session *session, const struct grey_dbpath *path,
-    const struct greydb_settings *settings, const struct grey_bytes *keys,
-    size_t count, struct greydb_value *values_r, struct grey_error *err)
-{
-	struct greydb_settings quiet = *settings;
-	enum grey_status status;
-	struct greydb *db;
-
-	quiet.create = false;
-	status = greydb_open(session, path, &quiet, &db, err);
-	if (status != GREY_OK)
-		return status;
-	for (size_t i = 0; i < count; i++) {
-		status = greydb_fetch(db, keys[i], &values_r[i], err);
-		if (status != GREY_OK && status != GREY_NOT_FOUND)
-			break;
-		status = GREY_OK;
-	}
-	if (status != GREY_OK)
-		free_values(values_r, count);
-	(void)greydb_close(&db, NULL);
-	return status;
-}
-
-enum grey_status
-greydb_peek(struct grey_session *session, const struct grey_dbpath *path,
-    const struct greydb_settings *settings, const struct grey_bytes *keys,
-    size_t count, struct greydb_value *values_r, struct grey_error *err)
-{
-	const struct timespec pause = { .tv_nsec = PEEK_PAUSE };
-	struct grey_directory directory;
-	struct grey_error unwanted;
-	enum grey_status status;
-
-	if (err == NULL)
-		err = &unwanted;
-	memset(values_r, 0, count * sizeof(*values_r));
-	status = grey_directory_open(path, false, &directory, err);
-	if (status != GREY_OK)
-		return status;
-	for (int i = 0; i < PEEK_TRIES; i++) {
-		if (i > 0)
-			(void)nanosleep(&pause, NULL);
-		status = peek_once(&greydb_gdbm, &directory, path->file, keys,
-		    count, values_r, err);
-		if (status != GREY_DAMAGED)
-			break;
-	}
-	(void)close(directory.fd);
-	if (status == GREY_DAMAGED)
-		return peek_locked(session, path, settings, keys, count,
-		    values_r, err);
-	if (status == GREY_OK)
-		return status;
-	if (status == GREY_NOT_FOUND)
-		(void)grey_fail(err, status, "it does not exist");
-	else
-		status = GREY_FAILED;
-	return name_database(path, status, err);
 }

@@ -86,6 +86,28 @@ int64_t greydb_records(const struct greydb *db);
  */
 enum grey_status greydb_close(struct greydb **db, struct grey_error *err);
 
+/* What a rewrite is to do, and what it did. */
+struct greydb_rewrite {
+	size_t		block_size;	/* wanted; 0: as before */
+	bool		keep_old;	/* even if nothing was lost */
+	bool		lose_nothing;	/* rather fail */
+	int64_t		records;	/* done: in the new file */
+	int64_t		lost;		/* places that could not be read */
+	char		kept[GREY_DB_NAME_MAX + 48];	/* old file; "": none */
+	struct grey_error why;		/* why nothing could be read, or "" */
+};
+
+/*
+ * Writes the whole database anew, from what can be read of it, under the lock:
+ * meanwhile mail waits.  Owner and mode stay.  The old file is kept as
+ * FILE.corrupt-TIME if something could not be read, or if it is wished.
+ * Returns GREY_OK; GREY_NOT_FOUND; GREY_BUSY; GREY_FAILED, also if something
+ * would be lost and must not be: the old file is then still in place.
+ */
+enum grey_status greydb_rewrite(struct grey_session *session,
+    const struct grey_dbpath *path, const struct greydb_settings *settings,
+    struct greydb_rewrite *rewrite, struct grey_error *err);
+
 /*
  * Fetches count keys into values_r without the lock, as long as that goes;
  * where a writer is in the way, tries again and at last takes the lock.

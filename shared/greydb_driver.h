@@ -27,8 +27,16 @@ struct greydb_walk {
 struct greydb_driver {
 	const char *name;
 
-	/* Makes an empty file a database.  GREY_OK or GREY_FAILED. */
-	enum grey_status (*create)(int fd, struct grey_error *err);
+	/*
+	 * Makes an empty file a database; block_size 0
+	 * means the default.
+	 * GREY_OK, GREY_INVALID (a block size that cannot be), GREY_FAILED.
+	 */
+	enum grey_status (*create)(int fd, size_t block_size,
+	    struct grey_error *err);
+
+	/* The file's block size; 0 if it cannot be told. */
+	size_t (*block_size)(int fd);
 
 	/*
 	 * Opens it; fd is the driver's from then on, after a failure too.
@@ -58,12 +66,14 @@ struct greydb_driver {
 	    struct grey_error *err);
 
 	/*
-	 * Checks the structure and counts the records; the file is not to
-	 * change meanwhile.  GREY_OK, GREY_INVALID, GREY_DAMAGED,
-	 * GREY_FAILED.
+	 * Checks the structure, with keys also every key, and counts; the
+	 * file is not to change meanwhile.  Each problem is told; without
+	 * problem the first ends the check.  GREY_OK, GREY_INVALID,
+	 * GREY_DAMAGED with the first problem, GREY_FAILED.
 	 */
-	enum grey_status (*check)(int fd, int64_t *records_r,
-	    struct grey_error *err);
+	enum grey_status (*check)(int fd, bool keys,
+	    greydb_problem_fn *problem, void *arg,
+	    struct greydb_report *report_r, struct grey_error *err);
 
 	/*
 	 * Visits every record.  With rescue, what cannot be read is counted
@@ -76,5 +86,12 @@ struct greydb_driver {
 };
 
 extern const struct greydb_driver greydb_gdbm;
+
+/*
+ * Puts the database's name before an error's text (err may be NULL) and
+ * returns status.
+ */
+enum grey_status greydb_name_error(const struct grey_dbpath *path,
+    enum grey_status status, struct grey_error *err);
 
 #endif

@@ -64,9 +64,10 @@ datum_of(struct grey_bytes bytes)
 }
 
 static enum grey_status
-open_fd(int fd, int flags, GDBM_FILE *file_r, struct grey_error *err)
+open_fd(int fd, int block_size, int flags, GDBM_FILE *file_r,
+    struct grey_error *err)
 {
-	*file_r = gdbm_fd_open(fd, "exigrey", BLOCK_SIZE,
+	*file_r = gdbm_fd_open(fd, "exigrey", block_size,
 	    flags | GDBM_NOLOCK | GDBM_CLOERROR | GDBM_CLOEXEC, NULL);
 	if (*file_r == NULL)
 		return failed(blame(), "cannot open the database", err);
@@ -74,19 +75,29 @@ open_fd(int fd, int flags, GDBM_FILE *file_r, struct grey_error *err)
 }
 
 static enum grey_status
-driver_create(int fd, struct grey_error *err)
+driver_create(int fd, size_t block_size, struct grey_error *err)
 {
 	GDBM_FILE file;
 	enum grey_status status;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int copy;
 
+	if (block_size == 0)
+		block_size = BLOCK_SIZE;
+	if (!grey_gdbm_block_size_ok(block_size))
+		return grey_fail(err, GREY_INVALID, "a block size is a power "
+		    "of two from %d to %d", GREY_GDBM_BLOCK_MIN,
+		    GREY_GDBM_BLOCK_MAX);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy == -1)
 		return grey_fail(err, GREY_FAILED, "cannot duplicate a "
 		    "descriptor: %s", strerror(errno));
-	status = open_fd(copy, GDBM_NEWDB | GDBM_NOMMAP, &file, err);
+	status = open_fd(copy, (int)block_size,
+	    GDBM_NEWDB | GDBM_NOMMAP | GDBM_BSEXACT, &file, err);
 	if (status == GREY_OK && gdbm_close(file) == -1)
 		status = failed(GREY_FAILED, "cannot write a new database",
 		    err);
+	/* gdbm_fd_open reads from where the descriptor stands. */
+	(void)lseek(fd, 0, SEEK_SET);
 	return status;
 }
 
@@ -109,7 +120,7 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 		(void)close(fd);
 		return status;
 	}
-	status = open_fd(fd, flags[mode], &file, err);
+	status = open_fd(fd, 0, flags[mode], &file, err);
 	if (status == GREY_OK)
 		*handle_r = file;
 	return status;
@@ -171,15 +182,13 @@ driver_close(void *handle, int sync_sink, struct grey_error *err)
 	return GREY_OK;
 }
 
-static enum grey_status
-driver_check(int fd, int64_t *records_r, struct grey_error *err)
+static size_t
+driver_block_size(int fd)
 {
-	struct grey_gdbm_report report;
-	enum grey_status status;
+	struct grey_gdbm_file file;
 
-	status = grey_gdbm_check(fd, false, NULL, NULL, &report, err);
-	*records_r = report.records;
-	return status;
+	return grey_gdbm_header(fd, &file, NULL) == GREY_OK ?
+	    file.block_size : 0;
 }
 
 /* A walk over all buckets. */
@@ -287,6 +296,7 @@ const struct greydb_driver greydb_gdbm = {
 	.store = driver_store,
 	.remove = driver_remove,
 	.close = driver_close,
-	.check = driver_check,
+	.block_size = driver_block_size,
+	.check = grey_gdbm_check,
 	.walk = driver_walk
 };

@@ -20,8 +20,8 @@ new_name(const struct greydb_place *place, char name[NAME_SIZE])
 
 /* Makes the new file and puts an empty database into it. */
 static enum grey_status
-start_new(const struct greydb_place *place, mode_t mode, int *fd_r,
-    struct grey_error *err)
+start_new(const struct greydb_place *place, mode_t mode, size_t block_size,
+    int *fd_r, struct grey_error *err)
 {
 	char name[NAME_SIZE];
 	enum grey_status status;
@@ -35,7 +35,7 @@ start_new(const struct greydb_place *place, mode_t mode, int *fd_r,
 		return GREY_FAILED;
 	status = grey_directory_adopt(place->directory, fd, mode, err);
 	if (status == GREY_OK)
-		status = place->driver->create(fd, err);
+		status = place->driver->create(fd, block_size, err);
 	if (status == GREY_OK)
 		*fd_r = fd;
 	else
@@ -73,7 +73,7 @@ greydb_make(const struct greydb_place *place, struct grey_error *err)
 	enum grey_status status;
 	int fd;
 
-	status = start_new(place, place->directory->mode, &fd, err);
+	status = start_new(place, place->directory->mode, 0, &fd, err);
 	if (status == GREY_OK) {
 		(void)close(fd);
 		status = put_in_place(place, err);
@@ -145,60 +145,74 @@ fill_new(const struct greydb_place *place, int old, int new,
 	return status == GREY_OK ? closed : status;
 }
 
+/*
+ * Reads the old file into the new one.  That not even the old one's header can
+ * be read is no failure: the new file then stays empty.
+ */
 static enum grey_status
-rebuild(const struct greydb_place *place, int old, int64_t *records_r,
-    struct grey_error *err)
+read_old(const struct greydb_place *place, int old, mode_t mode,
+    struct greydb_rewrite *rewrite, struct grey_error *err)
 {
 	struct greydb_walk walk = { 0 };
-	char kept[NAME_SIZE];
-	struct grey_error why = { .text = "" };
+	size_t block_size = rewrite->block_size;
+	enum grey_status status;
+	int new;
+
+	if (block_size == 0)
+		block_size = place->driver->block_size(old);
+	status = start_new(place, mode, block_size, &new, err);
+	if (status != GREY_OK)
+		return status;
+	status = fill_new(place, old, new, &walk, &rewrite->records,
+	    &rewrite->why);
+	rewrite->lost = walk.lost + (status == GREY_DAMAGED);
+	if (status == GREY_DAMAGED)
+		status = GREY_OK;
+	else if (status != GREY_OK)
+		*err = rewrite->why;
+	if (status == GREY_OK && rewrite->lost > 0 && rewrite->lose_nothing)
+		return grey_fail(err, GREY_DAMAGED, "%lld places in it cannot "
+		    "be read: see exigrey check, exigrey repair",
+		    (long long)rewrite->lost);
+	return status;
+}
+
+static enum grey_status
+rebuild(const struct greydb_place *place, int old,
+    struct greydb_rewrite *rewrite, struct grey_error *err)
+{
 	enum grey_status status;
 	struct stat st;
-	int new;
 
 	if (fstat(old, &st) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot stat '%s': %s",
 		    place->path->file, strerror(errno));
-	status = start_new(place, st.st_mode & 0666, &new, err);
-	if (status == GREY_OK)
-		status = fill_new(place, old, new, &walk, records_r, &why);
-	if (status == GREY_DAMAGED) {
-		/* Not even the header: the new file stays empty. */
-		walk.lost++;
-		*records_r = 0;
-		status = GREY_OK;
-	} else if (status != GREY_OK && why.text[0] != '\0')
-		*err = why;
-	if (status == GREY_OK && walk.lost > 0)
-		status = keep_old(place, kept, err);
+	status = read_old(place, old, st.st_mode & 0666, rewrite, err);
+	if (status == GREY_OK && (rewrite->lost > 0 || rewrite->keep_old))
+		status = keep_old(place, rewrite->kept, err);
 	if (status == GREY_OK)
 		status = put_in_place(place, err);
 	if (status != GREY_OK)
 		discard_new(place);
-	else if (walk.lost > 0)
-		grey_session_log(place->session, "database '%s/%s' was "
-		    "damaged%s%s; %lld records were saved, the old file is "
-		    "kept as '%s'", place->path->directory, place->path->file,
-		    why.text[0] != '\0' ? ": " : "", why.text,
-		    (long long)*records_r, kept);
 	return status;
 }
 
 enum grey_status
-greydb_rebuild(const struct greydb_place *place, int64_t *records_r,
-    struct grey_error *err)
+greydb_rebuild(const struct greydb_place *place,
+    struct greydb_rewrite *rewrite, struct grey_error *err)
 {
 	enum grey_status status;
 	int old;
 
-	*records_r = 0;
+	rewrite->records = rewrite->lost = 0;
+	rewrite->kept[0] = rewrite->why.text[0] = '\0';
 	status = grey_directory_file(place->directory, place->path->file,
 	    O_RDONLY, &old, err);
 	if (status == GREY_NOT_FOUND)
 		return greydb_make(place, err);
 	if (status != GREY_OK)
 		return status;
-	status = rebuild(place, old, records_r, err);
+	status = rebuild(place, old, rewrite, err);
 	(void)close(old);
 	return status;
 }

@@ -24,12 +24,13 @@ enum grey_status greydb_make(const struct greydb_place *place,
 
 /*
  * Rebuilds the file and counts its records.  If some could not be read, the
- * old file is kept as FILE.corrupt-TIME; if none could, a new database is
- * started; either is logged.
+ * old file is kept as FILE.corrupt-TIME (never in place of an earlier one); if
+ * none could, a new database is started.
  * Returns GREY_OK; GREY_INVALID for a file of another kind, which is left
- * alone; GREY_FAILED, the old file then still in place.
+ * alone; GREY_DAMAGED with lose_nothing if something would be lost;
+ * GREY_FAILED.  Unless it is GREY_OK the old file is still in place.
  */
 enum grey_status greydb_rebuild(const struct greydb_place *place,
-    int64_t *records_r, struct grey_error *err);
+    struct greydb_rewrite *rewrite, struct grey_error *err);
 
 #endif

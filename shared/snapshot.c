@@ -191,6 +191,17 @@ grey_snapshot_walk(struct grey_snapshot *snapshot, greydb_visit_fn *visit,
 	    err != NULL ? err : &unwanted);
 }
 
+enum grey_status
+grey_snapshot_check(struct grey_snapshot *snapshot, bool keys,
+    greydb_problem_fn *problem, void *arg, struct greydb_report *report_r,
+    struct grey_error *err)
+{
+	struct grey_error unwanted;
+
+	return snapshot->driver->check(snapshot->fd, keys, problem, arg,
+	    report_r, err != NULL ? err : &unwanted);
+}
+
 void
 grey_snapshot_close(struct grey_snapshot **snapshot)
 {

@@ -36,6 +36,30 @@ int64_t grey_snapshot_records(const struct grey_snapshot *snapshot);
 enum grey_status grey_snapshot_walk(struct grey_snapshot *snapshot,
     greydb_visit_fn *visit, void *arg, struct grey_error *err);
 
+/* What a check counts; the sizes are in bytes. */
+struct greydb_report {
+	int64_t	records;
+	int64_t	problems;
+	int64_t	file_size;
+	int64_t	free_space;	/* within the file */
+	int64_t	block_size;
+	int64_t	buckets;
+	int64_t	directory;	/* read anew by every call */
+};
+
+/* Told of one thing that is wrong; the text lives only for the call. */
+typedef void greydb_problem_fn(void *arg, const char *text);
+
+/*
+ * Checks the structure of the snapshot; with keys also that each key is where
+ * its hash says, which reads all of it.
+ * Returns GREY_OK; GREY_DAMAGED with the first problem, after problem (may be
+ * NULL: the first ends the check) was told of each; GREY_FAILED.
+ */
+enum grey_status grey_snapshot_check(struct grey_snapshot *snapshot,
+    bool keys, greydb_problem_fn *problem, void *arg,
+    struct greydb_report *report_r, struct grey_error *err);
+
 /* Closes the snapshot; *snapshot becomes NULL. */
 void grey_snapshot_close(struct grey_snapshot **snapshot);
 

@@ -273,7 +273,7 @@ finds_each_damage(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct grey_gdbm_report report;
+		struct greydb_report report;
 		struct grey_error err;
 		struct damage d;
 		int problems = 0;
@@ -309,7 +309,7 @@ each_damage_is_recovered_from(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct grey_gdbm_report report;
+		struct greydb_report report;
 		struct grey_error err;
 		struct greydb *db;
 		struct damage d;

@@ -45,7 +45,7 @@ expect_stored(struct greydb *db, struct grey_bytes key,
 static void
 expect_sound(struct test_db *test)
 {
-	struct grey_gdbm_report report;
+	struct greydb_report report;
 	struct grey_error err;
 	struct greydb *db;
 	char name[96];

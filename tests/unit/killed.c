@@ -162,7 +162,7 @@ static void
 check_all(struct test_db *test, struct model *model)
 {
 	const struct greydb_settings settings = { .timeout = 5 };
-	struct grey_gdbm_report report;
+	struct greydb_report report;
 	struct grey_snapshot *snapshot;
 	struct grey_error err;
 	char name[96];
