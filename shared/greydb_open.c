@@ -1,0 +1,317 @@
+/*
+ * Opening a database: the lock, what the journal says of those who wrote
+ * before, and the recovery that may follow from it.
+ */
+#include "greydb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "greydb_private.h"
+#include "lockfile.h"
+#include "recover.h"
+
+static struct greydb_place
+place_of(const struct greydb *db)
+{
+	return (struct greydb_place){
+		.driver = db->driver, .path = db->path,
+		.directory = &db->directory, .session = db->session,
+		.now = db->settings.now
+	};
+}
+
+/* Completes the operation during which a writer died. */
+static enum grey_status
+complete(struct greydb *db, const struct grey_journal *pending,
+    struct grey_error *err)
+{
+	struct grey_bytes key, value;
+	enum grey_status status;
+	char *memory;
+
+	if (pending->operation != GREY_OP_STORE &&
+	    pending->operation != GREY_OP_DELETE)
+		return GREY_OK;
+	status = grey_journal_pending(db->lock, pending, &memory, &key,
+	    &value, err);
+	if (status != GREY_OK)
+		return status == GREY_NOT_FOUND ? GREY_OK : status;
+	if (pending->operation == GREY_OP_STORE) {
+		struct greydb_value old = { 0 };
+		status = db->driver->fetch(db->handle, key, &old, err);
+		greydb_value_free(&old);
+		if (status == GREY_NOT_FOUND)
+			db->journal.records++;
+		if (status == GREY_OK || status == GREY_NOT_FOUND)
+			status = db->driver->store(db->handle, key, value,
+			    err);
+	} else {
+		status = db->driver->remove(db->handle, key, err);
+		if (status == GREY_OK)
+			db->journal.records--;
+		else if (status == GREY_NOT_FOUND)
+			status = GREY_OK;
+	}
+	free(memory);
+	return status;
+}
+
+static enum grey_status
+open_handle(struct greydb *db, struct grey_error *err)
+{
+	enum grey_status status;
+	int fd;
+
+	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
+	    &fd, err);
+	return status == GREY_OK ?
+	    db->driver->open(fd, GREYDB_WRITE, &db->handle, err) : status;
+}
+
+static void
+drop_handle(struct greydb *db)
+{
+	struct grey_error unwanted;
+
+	if (db->handle != NULL)
+		(void)db->driver->close(db->handle, db->session->sync_sink,
+		    &unwanted);
+	db->handle = NULL;
+}
+
+static void
+log_loss(const struct greydb *db, const struct greydb_rewrite *rewrite)
+{
+	grey_session_log(db->session, "database '%s/%s' was damaged%s%s; "
+	    "%lld records were saved, the old file is kept as '%s'",
+	    db->path->directory, db->path->file,
+	    rewrite->why.text[0] != '\0' ? ": " : "", rewrite->why.text,
+	    (long long)rewrite->records, rewrite->kept);
+}
+
+/*
+ * Rebuilds the file and completes what the journal holds.  The journal is
+ * cleared last: should this process die too, the next one does it all again.
+ */
+static enum grey_status
+rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
+    struct grey_error *err)
+{
+	const struct grey_journal pending = db->journal;
+	const struct greydb_place place = place_of(db);
+	enum grey_status status;
+
+	drop_handle(db);
+	db->recovered = true;
+	memcpy(db->journal.boot_id, db->session->boot_id,
+	    sizeof(db->journal.boot_id));
+	status = greydb_rebuild(&place, rewrite, err);
+	db->journal.records = rewrite->records;
+	if (status == GREY_OK && rewrite->lost > 0)
+		log_loss(db, rewrite);
+	if (status == GREY_OK)
+		status = open_handle(db, err);
+	if (status == GREY_OK)
+		status = complete(db, &pending, err);
+	if (status == GREY_OK)
+		status = grey_journal_clear(db->lock, &db->journal, err);
+	return status;
+}
+
+enum grey_status
+greydb_recover(struct greydb *db, const char *why, struct grey_error *err)
+{
+	struct greydb_rewrite rewrite = { 0 };
+	enum grey_status status = rewrite_file(db, &rewrite, err);
+
+	if (status == GREY_OK)
+		grey_session_log(db->session, "database '%s/%s' was recovered "
+		    "(%s): %lld records", db->path->directory, db->path->file,
+		    why, (long long)db->journal.records);
+	return status;
+}
+
+/*
+ * Nothing is known about the file: it is new, or the machine was booted since
+ * somebody last wrote, or the lock file is.  Its structure is checked once.
+ */
+static enum grey_status
+get_acquainted(struct greydb *db, struct grey_error *err)
+{
+	const struct greydb_place place = place_of(db);
+	struct grey_error why = { .text = "" };
+	struct greydb_report report;
+	enum grey_status status;
+	int fd = -1;
+
+	memcpy(db->journal.boot_id, db->session->boot_id,
+	    sizeof(db->journal.boot_id));
+	db->journal.records = 0;
+	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
+	    &fd, err);
+	if (status == GREY_OK) {
+		status = db->driver->check(fd, false, NULL, NULL, &report,
+		    &why);
+		db->journal.records = report.records;
+		(void)close(fd);
+		if (status == GREY_DAMAGED)
+			return greydb_recover(db, why.text, err);
+		if (status != GREY_OK)
+			*err = why;
+	} else if (status == GREY_NOT_FOUND && db->settings.create)
+		status = greydb_make(&place, err);
+	return status == GREY_OK ?
+	    grey_journal_clear(db->lock, &db->journal, err) : status;
+}
+
+/* Is there a file at all?  What it is shows when it is opened. */
+static bool
+exists(const struct greydb *db)
+{
+	return faccessat(db->directory.fd, db->path->file, F_OK,
+	    AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+/* With the lock held: makes the file one that can be used, and opens it. */
+static enum grey_status
+prepare(struct greydb *db, struct grey_error *err)
+{
+	enum grey_status status;
+	bool known;
+
+	status = grey_journal_read(db->lock, &db->journal, err);
+	if (status != GREY_OK && status != GREY_NOT_FOUND)
+		return status;
+	known = status == GREY_OK;
+	if (known && db->journal.operation != GREY_OP_NONE)
+		return greydb_recover(db, "a writer had died", err);
+	if (!known)
+		db->journal = (struct grey_journal){ .records = 0 };
+	if (!known || strcmp(db->journal.boot_id, db->session->boot_id) != 0) {
+		status = get_acquainted(db, err);
+		if (status != GREY_OK || db->handle != NULL)
+			return status;
+	}
+	status = open_handle(db, err);
+	if (status == GREY_NOT_FOUND && db->settings.create) {
+		/* Somebody removed the file and left the lock. */
+		status = get_acquainted(db, err);
+		if (status == GREY_OK)
+			status = open_handle(db, err);
+	} else if (status == GREY_DAMAGED) {
+		struct grey_error why = *err;
+		status = greydb_recover(db, why.text, err);
+	}
+	return status;
+}
+
+void
+greydb_release(struct greydb *db)
+{
+	grey_lock_release(&db->lock);
+	if (db->directory.fd != -1)
+		(void)close(db->directory.fd);
+	free(db);
+}
+
+/* Opens the directory and takes the lock; *db_r is NULL after a failure. */
+static enum grey_status
+begin(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct greydb **db_r,
+    struct grey_error *err)
+{
+	struct greydb *db = calloc(1, sizeof(*db));
+	enum grey_status status;
+
+	*db_r = NULL;
+	if (db == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	db->session = session;
+	db->driver = &greydb_gdbm;
+	db->settings = *settings;
+	db->path = path;
+	db->lock = db->directory.fd = -1;
+	status = grey_directory_open(path, settings->create, &db->directory,
+	    err);
+	if (status == GREY_OK && !settings->create && !exists(db))
+		status = GREY_NOT_FOUND;
+	if (status == GREY_OK)
+		status = grey_lock_acquire(session, path, &db->directory,
+		    GREY_LOCK_EXCLUSIVE, settings->timeout, &db->lock, err);
+	if (status == GREY_OK)
+		*db_r = db;
+	else
+		greydb_release(db);
+	return status;
+}
+
+/* What callers are told when they cannot have the database. */
+static enum grey_status
+no_database(const struct grey_dbpath *path, enum grey_status status,
+    struct grey_error *err)
+{
+	if (status == GREY_NOT_FOUND)
+		(void)grey_fail(err, status, "it does not exist");
+	else if (status != GREY_BUSY)
+		status = GREY_FAILED;
+	return greydb_name_error(path, status, err);
+}
+
+enum grey_status
+greydb_open(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct greydb **db_r,
+    struct grey_error *err)
+{
+	struct grey_error unwanted;
+	enum grey_status status;
+	struct greydb *db;
+
+	if (err == NULL)
+		err = &unwanted;
+	status = begin(session, path, settings, &db, err);
+	if (status == GREY_OK)
+		status = prepare(db, err);
+	if (status == GREY_OK) {
+		*db_r = db;
+		return GREY_OK;
+	}
+	if (db != NULL) {
+		drop_handle(db);
+		greydb_release(db);
+	}
+	return no_database(path, status, err);
+}
+
+enum grey_status
+greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct greydb_rewrite *rewrite,
+    struct grey_error *err)
+{
+	struct greydb_settings existing = *settings;
+	struct grey_error unwanted;
+	enum grey_status status;
+	struct greydb *db;
+
+	if (err == NULL)
+		err = &unwanted;
+	existing.create = false;
+	status = begin(session, path, &existing, &db, err);
+	if (status == GREY_OK) {
+		status = grey_journal_read(db->lock, &db->journal, err);
+		if (status == GREY_NOT_FOUND) {
+			db->journal = (struct grey_journal){ .records = 0 };
+			status = GREY_OK;
+		}
+	}
+	if (status == GREY_OK)
+		status = rewrite_file(db, rewrite, err);
+	if (db != NULL) {
+		drop_handle(db);
+		greydb_release(db);
+	}
+	return status == GREY_OK ? status : no_database(path, status, err);
+}

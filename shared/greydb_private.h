@@ -1,0 +1,33 @@
+/*
+ * An open database, for greydb.c and greydb_open.c, which share it.
+ */
+#ifndef GREYDB_PRIVATE_H
+#define GREYDB_PRIVATE_H
+
+#include "greydb_driver.h"
+#include "journal.h"
+
+struct greydb {
+	struct grey_session		*session;
+	const struct greydb_driver	*driver;
+	void				*handle;
+	const struct grey_dbpath	*path;
+	struct grey_directory		 directory;
+	struct greydb_settings		 settings;
+	struct grey_journal		 journal;
+	int				 lock;
+	bool				 batch;
+	bool				 recovered;	/* once is enough */
+};
+
+/*
+ * Rebuilds the file, completes what the journal holds, and opens it again;
+ * logs why.  Returns GREY_OK, GREY_INVALID, GREY_FAILED.
+ */
+enum grey_status greydb_recover(struct greydb *db, const char *why,
+    struct grey_error *err);
+
+/* Unlocks, and frees everything but the driver's handle. */
+void greydb_release(struct greydb *db);
+
+#endif

@@ -1,0 +1,123 @@
+#include "test.h"
+
+#include "dbpath.h"
+
+static void
+names_are_resolved(void **state)
+{
+	static const struct {
+		const char *name, *directory, *file;	/* NULL: refused */
+	} table[] = {
+		{ "seen", "/spool/grey", "seen" },
+		{ "a.b_c-d", "/spool/grey", "a.b_c-d" },
+		{ "/var/x/seen", "/var/x", "seen" },
+		{ "/seen", "/", "seen" }, { "./seen", ".", "seen" },
+		{ "./a/seen", "./a", "seen" },
+		{ "/a/../seen", "/a/..", "seen" },
+		{ "", NULL, NULL }, { ".", NULL, NULL }, { "..", NULL, NULL },
+		{ "a/b", NULL, NULL }, { "../seen", NULL, NULL },
+		{ "/", NULL, NULL }, { "./", NULL, NULL },
+		{ "/x/", NULL, NULL }, { "/x/..", NULL, NULL },
+		{ "seen.lock", NULL, NULL }, { "/x/seen.lock", NULL, NULL },
+		{ "seen.lock-new", NULL, NULL },
+		{ "seen.corrupt-1", NULL, NULL }, { "a..b", NULL, NULL },
+		{ "a\nb", NULL, NULL }, { "a\033b", NULL, NULL },
+		{ "a\177", NULL, NULL }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct grey_error err = { .text = "" };
+		struct grey_dbpath got;
+		enum grey_status status = grey_dbpath_resolve(table[i].name,
+		    "/spool", &got, &err);
+		if (table[i].file == NULL) {
+			if (status != GREY_INVALID ||
+			    strstr(err.text, "DB") == NULL)
+				fail_msg("'%s' is taken: %s", table[i].name,
+				    err.text);
+			continue;
+		}
+		if (status != GREY_OK)
+			fail_msg("'%s': %s", table[i].name, err.text);
+		assert_string_equal(got.directory, table[i].directory);
+		assert_string_equal(got.file, table[i].file);
+	}
+}
+
+static void
+lengths_are_limited(void **state)
+{
+	char name[6000];
+	struct grey_dbpath got;
+	struct grey_error err;
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[GREY_DB_NAME_MAX] = '\0';
+	assert_int_equal(grey_dbpath_resolve(name, "/s", &got, &err), GREY_OK);
+	name[GREY_DB_NAME_MAX] = 'x';
+	name[GREY_DB_NAME_MAX + 1] = '\0';
+	assert_int_equal(grey_dbpath_resolve(name, "/s", &got, &err),
+	    GREY_INVALID);
+	memset(name, '/', sizeof(name));
+	(void)strcpy(name + sizeof(name) - 2, "x");
+	assert_int_equal(grey_dbpath_resolve(name, "/s", &got, &err),
+	    GREY_INVALID);
+	assert_non_null(strstr(err.text, "too long"));
+}
+
+static void
+the_spool_directory_gets_its_grey(void **state)
+{
+	struct grey_directory directory;
+	struct grey_dbpath path;
+	struct grey_error err;
+	struct test_db test;
+	struct stat st, made;
+	char name[96];
+
+	(void)state;
+	test_db_begin(&test);
+	assert_int_equal(grey_dbpath_resolve("seen", test.directory, &path,
+	    &err), GREY_OK);
+	assert_int_equal(grey_directory_open(&path, false, &directory, &err),
+	    GREY_NOT_FOUND);
+	/* As Debian's spool: mode 2750 would not be taken over whole. */
+	assert_int_equal(chmod(test.directory, 0750), 0);
+	if (geteuid() == 0)
+		assert_int_equal(chown(test.directory, 1, 2), 0);
+	if (grey_directory_open(&path, true, &directory, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	(void)close(directory.fd);
+	(void)snprintf(name, sizeof(name), "%s/grey", test.directory);
+	assert_int_equal(stat(test.directory, &st), 0);
+	assert_int_equal(stat(name, &made), 0);
+	assert_int_equal(made.st_mode & 07777, 0750);
+	assert_int_equal(made.st_uid, st.st_uid);
+	assert_int_equal(made.st_gid, st.st_gid);
+	assert_int_equal(directory.mode, 0640);
+	assert_int_equal(directory.uid, st.st_uid);
+	assert_int_equal(test_files(&test, "grey"), 1);
+	assert_int_equal(rmdir(name), 0);
+	/* A path of its own is never made. */
+	(void)snprintf(name, sizeof(name), "%s/none/seen", test.directory);
+	assert_int_equal(grey_dbpath_resolve(name, "/", &path, &err), GREY_OK);
+	assert_int_equal(grey_directory_open(&path, true, &directory, &err),
+	    GREY_NOT_FOUND);
+	assert_non_null(strstr(err.text, "none"));
+	test_db_end(&test);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_resolved),
+		cmocka_unit_test(lengths_are_limited),
+		cmocka_unit_test(the_spool_directory_gets_its_grey)
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
