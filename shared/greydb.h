@@ -86,8 +86,13 @@ int64_t greydb_records(const struct greydb *db);
  */
 enum grey_status greydb_close(struct greydb **db, struct grey_error *err);
 
+/* Told of one thing that is wrong; the text lives only for the call. */
+typedef void greydb_problem_fn(void *arg, const char *text);
+
 /* What a rewrite is to do, and what it did. */
 struct greydb_rewrite {
+	greydb_problem_fn *problem;	/* told of each loss; NULL: nobody */
+	void		*arg;
 	size_t		block_size;	/* wanted; 0: as before */
 	bool		keep_old;	/* even if nothing was lost */
 	bool		lose_nothing;	/* rather fail */

@@ -18,10 +18,12 @@ enum greydb_mode {
 	GREYDB_FILL	/* write many, to a file that nobody else reads */
 };
 
-/* What a walk met. */
+/* A walk: whom to tell of places that cannot be read, and what it met. */
 struct greydb_walk {
-	int64_t	records;	/* visited */
-	int64_t	lost;		/* places that could not be read */
+	greydb_problem_fn	*problem;	/* NULL: nobody */
+	void			*arg;
+	int64_t			 records;	/* visited */
+	int64_t			 lost;		/* places not read */
 };
 
 struct greydb_driver {
@@ -82,7 +84,7 @@ struct greydb_driver {
 	 * GREY_INVALID, GREY_DAMAGED, GREY_FAILED.
 	 */
 	enum grey_status (*walk)(int fd, bool rescue, greydb_visit_fn *visit,
-	    void *arg, struct greydb_walk *walk_r, struct grey_error *err);
+	    void *arg, struct greydb_walk *walk, struct grey_error *err);
 };
 
 extern const struct greydb_driver greydb_gdbm;

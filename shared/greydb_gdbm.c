@@ -204,12 +204,16 @@ struct walk {
 
 /* Damage ends a walk, but not a rescue, which counts it once. */
 static enum grey_status
-pass_over(struct walk *walk, enum grey_status status)
+pass_over(struct walk *walk, enum grey_status status,
+    const struct grey_error *err)
 {
 	if (status != GREY_DAMAGED || !walk->rescue)
 		return status;
-	if (!walk->misplaced)
-		walk->result->lost++;
+	if (walk->misplaced)
+		return GREY_OK;
+	walk->result->lost++;
+	if (walk->result->problem != NULL)
+		walk->result->problem(walk->result->arg, err->text);
 	return GREY_OK;
 }
 
@@ -227,7 +231,7 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 	if (status == GREY_NOT_FOUND)
 		return GREY_OK;
 	if (status != GREY_OK)
-		return pass_over(walk, status);
+		return pass_over(walk, status, err);
 	entry = grey_gdbm_entry_of(&walk->file, element.hash);
 	misplaced = entry < bucket->first || entry >= bucket->end;
 	walk->met_misplaced |= misplaced;
@@ -235,7 +239,7 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 		return GREY_OK;
 	status = grey_gdbm_record(&walk->file, &element, &key, &value, err);
 	if (status != GREY_OK)
-		return pass_over(walk, status);
+		return pass_over(walk, status, err);
 	walk->result->records++;
 	return walk->visit(walk->arg, key, value, err);
 }
@@ -256,9 +260,9 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 		if (status == GREY_OK && left-- == 0)
 			return pass_over(walk, grey_fail(err, GREY_DAMAGED,
 			    "the directory leads to the same buckets again "
-			    "and again"));
+			    "and again"), err);
 		if (status != GREY_OK)
-			status = pass_over(walk, status);
+			status = pass_over(walk, status, err);
 		else
 			for (uint32_t i = 0; status == GREY_OK &&
 			    i < walk->file.elements; i++)
@@ -270,13 +274,13 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 
 static enum grey_status
 driver_walk(int fd, bool rescue, greydb_visit_fn *visit, void *arg,
-    struct greydb_walk *walk_r, struct grey_error *err)
+    struct greydb_walk *result, struct grey_error *err)
 {
 	struct walk walk = { .rescue = rescue, .visit = visit, .arg = arg,
-	    .result = walk_r };
+	    .result = result };
 	enum grey_status status;
 
-	*walk_r = (struct greydb_walk){ 0 };
+	result->records = result->lost = 0;
 	status = grey_gdbm_begin(fd, &walk.file, err);
 	if (status == GREY_OK)
 		status = walk_buckets(&walk, err);

@@ -153,7 +153,9 @@ static enum grey_status
 read_old(const struct greydb_place *place, int old, mode_t mode,
     struct greydb_rewrite *rewrite, struct grey_error *err)
 {
-	struct greydb_walk walk = { 0 };
+	struct greydb_walk walk = {
+		.problem = rewrite->problem, .arg = rewrite->arg
+	};
 	size_t block_size = rewrite->block_size;
 	enum grey_status status;
 	int new;

@@ -185,7 +185,7 @@ grey_snapshot_walk(struct grey_snapshot *snapshot, greydb_visit_fn *visit,
     void *arg, struct grey_error *err)
 {
 	struct grey_error unwanted;
-	struct greydb_walk walk;
+	struct greydb_walk walk = { .problem = NULL };
 
 	return snapshot->driver->walk(snapshot->fd, false, visit, arg, &walk,
 	    err != NULL ? err : &unwanted);

@@ -47,9 +47,6 @@ struct greydb_report {
 	int64_t	directory;	/* read anew by every call */
 };
 
-/* Told of one thing that is wrong; the text lives only for the call. */
-typedef void greydb_problem_fn(void *arg, const char *text);
-
 /*
  * Checks the structure of the snapshot; with keys also that each key is where
  * its hash says, which reads all of it.
