@@ -35,9 +35,9 @@ BSD_CFLAGS	= $(shell $(PKG_CONFIG) --cflags libbsd-overlay)
 COMMAND_CFLAGS	= $(BSD_CFLAGS) $(shell $(PKG_CONFIG) --cflags libpcre2-8)
 COMMAND_LIBS	= $(shell $(PKG_CONFIG) --libs libbsd-overlay libpcre2-8)
 
-SHARED_OBJECTS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard shared/*.c))
-DLFUNC_OBJECTS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard dlfunc/*.c))
-COMMAND_OBJECTS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard exigrey/*.c))
+SHARED_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard shared/*.c))
+DLFUNC_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard dlfunc/*.c))
+COMMAND_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard exigrey/*.c))
 UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
 		  $(wildcard tests/unit/*.c))
 # Tests in C that scripts drive.
@@ -60,11 +60,11 @@ $(BUILD)/exigrey.so: $(DLFUNC_OBJECTS) $(SHARED_OBJECTS) dlfunc/exports.map
 $(BUILD)/exigrey: $(COMMAND_OBJECTS) $(SHARED_OBJECTS)
 	$(CC) -pie $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lgdbm $(COMMAND_LIBS)
 
-$(BUILD)/exigrey/%.o: exigrey/%.c $(BUILD)/flags
+$(BUILD)/objects/exigrey/%.o: exigrey/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(COMMAND_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.o: %.c $(BUILD)/flags
+$(BUILD)/objects/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 

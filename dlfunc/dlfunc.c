@@ -102,7 +102,7 @@ check_count(int argc, uschar *argv[], int most, const char *names,
 
 	if (most > 0 && argc < 1)
 		return grey_fail(err, GREY_INVALID, "%.*s is missing",
-		    (int)strcspn(names, " "), names);
+		    (int)strcspn(names, "}"), names);
 	if (argc > most)
 		return grey_fail(err, GREY_INVALID, "it takes %s%s; there is "
 		    "no %s argument ('%.64s')", most > 0 ? "{" : "no argument",

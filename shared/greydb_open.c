@@ -111,8 +111,6 @@ rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
 	    sizeof(db->journal.boot_id));
 	status = greydb_rebuild(&place, rewrite, err);
 	db->journal.records = rewrite->records;
-	if (status == GREY_OK && rewrite->lost > 0)
-		log_loss(db, rewrite);
 	if (status == GREY_OK)
 		status = open_handle(db, err);
 	if (status == GREY_OK)
@@ -128,7 +126,9 @@ greydb_recover(struct greydb *db, const char *why, struct grey_error *err)
 	struct greydb_rewrite rewrite = { 0 };
 	enum grey_status status = rewrite_file(db, &rewrite, err);
 
-	if (status == GREY_OK)
+	if (status == GREY_OK && rewrite.lost > 0)
+		log_loss(db, &rewrite);
+	else if (status == GREY_OK)
 		grey_session_log(db->session, "database '%s/%s' was recovered "
 		    "(%s): %lld records", db->path->directory, db->path->file,
 		    why, (long long)db->journal.records);
