@@ -36,6 +36,7 @@ struct call {
 	const char		*name;
 	struct greylist_request	 request;
 	struct grey_dbpath	 path;
+	bool			 asks_only;	/* no mail depends on it */
 };
 
 /* Exim copies what a call yields before it makes the next. */
@@ -157,6 +158,7 @@ parse_call(const char *name, int argc, uschar *argv[], struct call *call,
 	if (status != GREY_OK)
 		return status;
 	call->name = name;
+	call->asks_only = false;
 	*request = (struct greylist_request){
 		.key = key_of(argc, argv), .policy = grey_policy_default(),
 		.now = wall_clock(), .dry_run = exim_host_checking()
@@ -224,8 +226,8 @@ decide(const struct call *call, struct greylist_answer *answer,
 	exim_debug("%s: %s", call->name, err->text);
 	if (call->request.policy.defer_on_failure)
 		return false;
-	(void)snprintf(line, sizeof(line), "%s: mail passes: %s", call->name,
-	    err->text);
+	(void)snprintf(line, sizeof(line), "%s: %s%s", call->name,
+	    call->asks_only ? "" : "mail passes: ", err->text);
 	exim_log(line, (long long)call->request.now);
 	*answer = (struct greylist_answer){ .pass = true };
 	return true;
@@ -267,7 +269,7 @@ exim_wait(uschar **yield, int argc, uschar *argv[])
 
 	if (parse_call("wait", argc, argv, &call, &err) != GREY_OK)
 		return fails(yield, "wait", err.text);
-	call.request.dry_run = true;
+	call.request.dry_run = call.asks_only = true;
 	if (!decide(&call, &answer, &err))
 		return fails(yield, "wait", err.text);
 	(void)snprintf(seconds, sizeof(seconds), "%lld",

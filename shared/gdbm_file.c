@@ -195,6 +195,22 @@ check_header(const struct disk_header *h, struct grey_gdbm_file *file,
 	return GREY_OK;
 }
 
+static bool
+is_magic(uint32_t magic)
+{
+	return magic == MAGIC_NATIVE || magic == MAGIC_OLD ||
+	    magic == MAGIC_SYNCS_NATIVE;
+}
+
+bool
+grey_gdbm_recognizes(int fd)
+{
+	uint32_t magic;
+
+	return pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) &&
+	    is_magic(magic);
+}
+
 enum grey_status
 grey_gdbm_header(int fd, struct grey_gdbm_file *file_r,
     struct grey_error *err)
@@ -214,9 +230,7 @@ grey_gdbm_header(int fd, struct grey_gdbm_file *file_r,
 		return grey_fail(err, GREY_FAILED, "cannot read: %s",
 		    strerror(errno));
 	if (n >= (ssize_t)sizeof(header.magic) &&
-	    ((uint32_t)header.magic == MAGIC_NATIVE ||
-	    (uint32_t)header.magic == MAGIC_OLD ||
-	    (uint32_t)header.magic == MAGIC_SYNCS_NATIVE)) {
+	    is_magic((uint32_t)header.magic)) {
 		if (n < (ssize_t)sizeof(header))
 			return damaged(err, "the file ends in its header", n);
 		return check_header(&header, file_r, err);
@@ -224,7 +238,8 @@ grey_gdbm_header(int fd, struct grey_gdbm_file *file_r,
 	kind = foreign_kind((const char *)&header, (size_t)n);
 	if (kind != NULL)
 		return grey_fail(err, GREY_INVALID,
-		    "it is %s, not a GDBM file", kind);
+		    "it is %s, not a GDBM file: choose another DB, or move it "
+		    "away", kind);
 	return damaged(err, n == 0 ? "the file is empty" :
 	    "it does not start as a GDBM file does", 0);
 }

@@ -64,6 +64,9 @@ struct grey_gdbm_bucket {
 /* Is it a power of two between those two? */
 bool grey_gdbm_block_size_ok(size_t size);
 
+/* Does the file start as a GDBM file of this machine does? */
+bool grey_gdbm_recognizes(int fd);
+
 /*
  * Reads and checks the header against the file's size; fd stays the caller's.
  * Returns GREY_OK; GREY_INVALID for a file of another kind, which it names

@@ -37,6 +37,9 @@ struct greydb_driver {
 	enum grey_status (*create)(int fd, size_t block_size,
 	    struct grey_error *err);
 
+	/* Does the file start as one of this kind?  An empty one does not. */
+	bool (*recognizes)(int fd);
+
 	/* The file's block size; 0 if it cannot be told. */
 	size_t (*block_size)(int fd);
 

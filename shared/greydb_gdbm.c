@@ -300,6 +300,7 @@ const struct greydb_driver greydb_gdbm = {
 	.store = driver_store,
 	.remove = driver_remove,
 	.close = driver_close,
+	.recognizes = grey_gdbm_recognizes,
 	.block_size = driver_block_size,
 	.check = grey_gdbm_check,
 	.walk = driver_walk

@@ -4,6 +4,8 @@
  */
 #include "greydb.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -136,34 +138,56 @@ greydb_recover(struct greydb *db, const char *why, struct grey_error *err)
 }
 
 /*
- * Nothing is known about the file: it is new, or the machine was booted since
- * somebody last wrote, or the lock file is.  Its structure is checked once.
+ * What a damaged file means that no lock file of ours stands beside: it may be
+ * anything, and is left alone unless it starts as a database does.
  */
 static enum grey_status
-get_acquainted(struct greydb *db, struct grey_error *err)
+check_ours(const struct greydb *db, int fd, struct grey_error *err)
+{
+	struct stat st;
+
+	if (db->driver->recognizes(fd))
+		return GREY_DAMAGED;
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
+		return GREY_NOT_FOUND;	/* somebody's touch(1) */
+	return grey_fail(err, GREY_INVALID, "it is no %s file, and nothing "
+	    "says that exigrey made it: choose another DB, or move it away",
+	    db->driver->name);
+}
+
+/*
+ * Nothing is known about the file's state: it is new, or the machine was
+ * booted since somebody last wrote, or the lock file is new.  Its structure is
+ * checked once.  ours: the lock file says that it is a database of ours.
+ */
+static enum grey_status
+get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 {
 	const struct greydb_place place = place_of(db);
 	struct grey_error why = { .text = "" };
-	struct greydb_report report;
+	struct greydb_report report = { 0 };
 	enum grey_status status;
 	int fd = -1;
 
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
-	db->journal.records = 0;
 	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
 	    &fd, err);
 	if (status == GREY_OK) {
 		status = db->driver->check(fd, false, NULL, NULL, &report,
 		    &why);
-		db->journal.records = report.records;
-		(void)close(fd);
-		if (status == GREY_DAMAGED)
-			return greydb_recover(db, why.text, err);
 		if (status != GREY_OK)
 			*err = why;
-	} else if (status == GREY_NOT_FOUND && db->settings.create)
+		if (status == GREY_DAMAGED && !ours)
+			status = check_ours(db, fd, err);
+	}
+	if (fd != -1)
+		(void)close(fd);
+	if (status == GREY_DAMAGED)
+		return greydb_recover(db, why.text, err);
+	if (status == GREY_NOT_FOUND && db->settings.create)
 		status = greydb_make(&place, err);
+	db->journal.records = report.records;
 	return status == GREY_OK ?
 	    grey_journal_clear(db->lock, &db->journal, err) : status;
 }
@@ -192,14 +216,14 @@ prepare(struct greydb *db, struct grey_error *err)
 	if (!known)
 		db->journal = (struct grey_journal){ .records = 0 };
 	if (!known || strcmp(db->journal.boot_id, db->session->boot_id) != 0) {
-		status = get_acquainted(db, err);
+		status = get_acquainted(db, known, err);
 		if (status != GREY_OK || db->handle != NULL)
 			return status;
 	}
 	status = open_handle(db, err);
 	if (status == GREY_NOT_FOUND && db->settings.create) {
 		/* Somebody removed the file and left the lock. */
-		status = get_acquainted(db, err);
+		status = get_acquainted(db, known, err);
 		if (status == GREY_OK)
 			status = open_handle(db, err);
 	} else if (status == GREY_DAMAGED) {
@@ -237,6 +261,8 @@ begin(struct grey_session *session, const struct grey_dbpath *path,
 	db->lock = db->directory.fd = -1;
 	status = grey_directory_open(path, settings->create, &db->directory,
 	    err);
+	if (status == GREY_NOT_FOUND && settings->create)
+		status = GREY_FAILED;	/* only the spool's is made */
 	if (status == GREY_OK && !settings->create && !exists(db))
 		status = GREY_NOT_FOUND;
 	if (status == GREY_OK)

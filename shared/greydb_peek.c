@@ -8,7 +8,8 @@
 
 #include "greydb_driver.h"
 
-#define PEEK_TRIES	4
+#define PEEK_TRIES	4	/* before the lock is taken */
+#define READ_ONLY_TRIES	100
 #define PEEK_PAUSE	50000L		/* ns */
 
 static void
@@ -79,6 +80,7 @@ greydb_peek(struct grey_session *session, const struct grey_dbpath *path,
     size_t count, struct greydb_value *values_r, struct grey_error *err)
 {
 	const struct timespec pause = { .tv_nsec = PEEK_PAUSE };
+	const int tries = settings->read_only ? READ_ONLY_TRIES : PEEK_TRIES;
 	struct grey_directory directory;
 	struct grey_error unwanted;
 	enum grey_status status;
@@ -89,7 +91,7 @@ greydb_peek(struct grey_session *session, const struct grey_dbpath *path,
 	status = grey_directory_open(path, false, &directory, err);
 	if (status != GREY_OK)
 		return status;
-	for (int i = 0; i < PEEK_TRIES; i++) {
+	for (int i = 0; i < tries; i++) {
 		if (i > 0)
 			(void)nanosleep(&pause, NULL);
 		status = peek_once(&greydb_gdbm, &directory, path->file, keys,
@@ -98,7 +100,7 @@ greydb_peek(struct grey_session *session, const struct grey_dbpath *path,
 			break;
 	}
 	(void)close(directory.fd);
-	if (status == GREY_DAMAGED)
+	if (status == GREY_DAMAGED && !settings->read_only)
 		return peek_locked(session, path, settings, keys, count,
 		    values_r, err);
 	if (status == GREY_OK)

@@ -7,7 +7,8 @@ settings_of(const struct greylist_request *request)
 {
 	return (struct greydb_settings){
 		.timeout = request->policy.timeout, .now = request->now,
-		.sync = request->policy.sync, .create = true
+		.sync = request->policy.sync, .create = true,
+		.read_only = request->dry_run
 	};
 }
 
@@ -148,7 +149,8 @@ is_full(const struct greylist_request *request, const struct greydb *db,
 }
 
 static enum grey_status
-carry_out(const struct greylist_request *request, struct greydb *db,
+carry_out(const struct grey_dbpath *path,
+    const struct greylist_request *request, struct greydb *db,
     const struct known *item, const struct known *suffix,
     const struct grey_verdict *verdict, struct grey_error *err)
 {
@@ -156,8 +158,9 @@ carry_out(const struct greylist_request *request, struct greydb *db,
 
 	if (verdict->store_item) {
 		if (is_full(request, db, item))
-			return grey_fail(err, GREY_FULL, "the database has "
+			return grey_fail(err, GREY_FULL, "database '%s/%s' has "
 			    "%lld records, max_records is %lld",
+			    path->directory, path->file,
 			    (long long)greydb_records(db),
 			    (long long)request->policy.max_records);
 		status = store(db, item, &verdict->item, err);
@@ -185,7 +188,8 @@ check_stored(struct grey_session *session, const struct grey_dbpath *path,
 	status = decide(session, path, request, db, item, suffix, verdict_r,
 	    err);
 	if (status == GREY_OK)
-		status = carry_out(request, db, item, suffix, verdict_r, err);
+		status = carry_out(path, request, db, item, suffix, verdict_r,
+		    err);
 	closed = greydb_close(&db, status == GREY_OK ? err : NULL);
 	return status == GREY_OK ? closed : status;
 }

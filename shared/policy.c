@@ -142,8 +142,9 @@ enum grey_status
 grey_policy_check(const struct grey_policy *policy, struct grey_error *err)
 {
 	if (policy->grey != 0 && policy->grey <= policy->delay)
-		return grey_fail(err, GREY_INVALID, "OPTIONS: grey (%llds) is "
-		    "not above DELAY (%llds): no mail would ever pass",
-		    (long long)policy->grey, (long long)policy->delay);
+		return grey_fail(err, GREY_INVALID, "DELAY (%llds) is not "
+		    "below the lifetime of what waits (%llds): no mail would "
+		    "ever pass; OPTIONS grey= sets it (default 24h)",
+		    (long long)policy->delay, (long long)policy->grey);
 	return GREY_OK;
 }

@@ -305,7 +305,10 @@ a_later_version_is_refused(void **state)
 	test_db_end(&test);
 }
 
-/* Damage that was never announced: set aside, a new database started. */
+/*
+ * A database of ours, as its lock file says, that cannot be read any more: set
+ * aside, a new one started.
+ */
 static void
 what_cannot_be_read_is_set_aside(void **state)
 {
@@ -326,9 +329,10 @@ what_cannot_be_read_is_set_aside(void **state)
 		int fd;
 
 		test_db_begin(&test);
+		test_close(test_open(&test));
 		(void)snprintf(name, sizeof(name), "%s/seen",
 		    test.directory);
-		fd = open(name, O_RDWR | O_CREAT, 0600);
+		fd = open(name, O_RDWR | O_TRUNC);
 		assert_int_equal(write(fd, table[i].content, table[i].size),
 		    (ssize_t)table[i].size);
 		(void)close(fd);
@@ -342,6 +346,7 @@ what_cannot_be_read_is_set_aside(void **state)
 	}
 }
 
+/* What exigrey did not make it does not touch: DB may be a mistake. */
 static void
 a_file_of_another_kind_is_left_alone(void **state)
 {
@@ -349,13 +354,17 @@ a_file_of_another_kind_is_left_alone(void **state)
 		.timeout = 1, .create = true
 	};
 	char sqlite[4096] = "SQLite format 3", berkeley[4096] = "";
+	char text[4096] = "127.0.0.1 localhost";
 	const uint32_t magic = 0x061561;
-	const char *const contents[] = { sqlite, berkeley };
-	const char *const names[] = { "SQLite", "Berkeley DB" };
+	const char *const contents[] = { sqlite, berkeley, text };
+	const char *const names[] = {
+		"SQLite", "Berkeley DB", "nothing says that exigrey made it"
+	};
 
 	(void)state;
 	memcpy(berkeley + 12, &magic, sizeof(magic));
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
+		char now[4096];
 		struct grey_error err;
 		struct test_db test;
 		struct greydb *db;
@@ -373,8 +382,31 @@ a_file_of_another_kind_is_left_alone(void **state)
 		if (strstr(err.text, names[i]) == NULL)
 			fail_msg("%s: %s", names[i], err.text);
 		assert_int_equal(test_files(&test, "corrupt"), 0);
+		fd = open(name, O_RDONLY);
+		assert_int_equal(read(fd, now, sizeof(now)), 4096);
+		assert_memory_equal(now, contents[i], 4096);
+		(void)close(fd);
 		test_db_end(&test);
 	}
+}
+
+/* An empty file that somebody made is as good as none. */
+static void
+an_empty_file_becomes_a_database(void **state)
+{
+	struct test_db test;
+	char name[96];
+	int fd;
+
+	(void)state;
+	test_db_begin(&test);
+	(void)snprintf(name, sizeof(name), "%s/seen", test.directory);
+	fd = open(name, O_RDWR | O_CREAT, 0600);
+	(void)close(fd);
+	test_close(test_open(&test));
+	assert_int_equal(test_files(&test, "corrupt"), 0);
+	expect_sound(&test);
+	test_db_end(&test);
 }
 
 static int64_t
@@ -494,6 +526,7 @@ main(void)
 		cmocka_unit_test(a_later_version_is_refused),
 		cmocka_unit_test(what_cannot_be_read_is_set_aside),
 		cmocka_unit_test(a_file_of_another_kind_is_left_alone),
+		cmocka_unit_test(an_empty_file_becomes_a_database),
 		cmocka_unit_test(a_stuck_lock_costs_one_timeout),
 		cmocka_unit_test(strange_files_are_refused),
 		cmocka_unit_test(a_world_writable_directory_is_refused)
