@@ -1,0 +1,354 @@
+# An Exim of our own: its configuration, spool, logs and port lie in a
+# temporary directory; it listens on 127.0.0.1 only and delivers nothing.
+#
+#	my $exim = PrivateExim->new(acl => { rcpt => '...' });
+#	$exim->start;
+#	$exim->client->envelope('a@example.com', 'b@example.org');
+#	print $exim->log('main');
+package PrivateExim;
+use strict;
+use warnings;
+use Carp qw(croak);
+use File::Copy qw(copy);
+use File::Temp;
+use IO::Socket::INET;
+use POSIX ();
+use SMTP;
+use Time::HiRes qw(time sleep);
+use Tree;
+
+my %running;	# by the process id of the daemon
+
+# An Exim to test with; undef if there is none.
+sub find
+{
+	my $find = Tree::root() . '/tests/find-exim';
+
+	chomp(my $path = `$find` // '');
+	return $path eq '' ? undef : $path;
+}
+
+# What tests/exim-gdbm says: the path, or undef and why there is none.
+sub find_gdbm
+{
+	my $find = Tree::root() . '/tests/exim-gdbm';
+
+	chomp(my $path = `$find` // '');
+	return $path if $? == 0;
+	croak 'the Exim with GDBM does not build' if $? >> 8 != 2;
+	return (undef, 'the source of Exim cannot be had here');
+}
+
+# What to test with: { name, path, skip } of Debian's Exim and the GDBM one.
+sub both
+{
+	my ($gdbm, $why) = find_gdbm();
+
+	return ({ name => 'Exim', path => find() // croak 'no Exim' },
+	    { name => 'Exim with GDBM', path => $gdbm, skip => $why });
+}
+
+# The user as whom Exim runs.  Run by root it must be another than root.
+sub user
+{
+	return scalar getpwuid($>) if $> != 0;
+	for my $name (qw(Debian-exim exim nobody)) {
+		return $name if defined getpwnam($name);
+	}
+	croak 'no user for Exim';
+}
+
+# new(exim => PATH, main => TEXT, acl => { rcpt => TEXT, ... }, more => TEXT):
+# options for the main section, the ACLs, and sections after the routers.
+sub new
+{
+	my ($class, %arg) = @_;
+	# Exim's user must get in, which root's own TMPDIR may forbid.
+	my $temporary = File::Temp->newdir('exigrey-XXXXXX',
+	    $> == 0 ? (DIR => '/tmp') : (TMPDIR => 1));
+	my $self = bless { main => '', more => '', acl => {}, %arg,
+		temporary => $temporary, dir => "$temporary" }, $class;
+
+	$self->{exim} //= find() // croak 'no Exim';
+	$self->{conf} = "$self->{dir}/exim.conf";
+	$self->{spool} = "$self->{dir}/spool";
+	chmod 0755, $self->{dir};
+	$self->own_directory($self->{spool}, 0750);
+	$self->own_directory("$self->{dir}/log", 0750);
+	$self->configure;
+	return $self;
+}
+
+sub dir { return shift->{dir} }
+sub spool { return shift->{spool} }
+sub port { return shift->{port} }
+
+# Makes a directory that belongs to Exim's user.
+sub own_directory
+{
+	my ($self, $path, $mode) = @_;
+	my ($uid, $gid) = (getpwnam(user()))[2, 3];
+
+	mkdir($path) || croak "$path: $!";
+	chown($uid, $gid, $path) || croak "$path: $!" if $> == 0;
+	chmod $mode, $path;
+	return $path;
+}
+
+# The path of a copy of the module: the tree may lie where Exim's user
+# cannot get.
+sub so
+{
+	my ($self) = @_;
+	my $copy = "$self->{dir}/exigrey.so";
+
+	if (!-e $copy) {
+		copy(Tree::build('exigrey.so'), $copy)
+		    || croak "exigrey.so: $!";
+		chmod 0644, $copy;
+	}
+	return $copy;
+}
+
+# ${dlfunc{SO}{NAME}{ARGUMENT}...}
+sub dlfunc
+{
+	my ($self, @arguments) = @_;
+
+	return join('', '${dlfunc', (map { "{$_}" } $self->so, @arguments), '}');
+}
+
+# Sets ACLs, which mostly need so() and so an object; before start().
+sub set_acl
+{
+	my ($self, %acl) = @_;
+
+	$self->{acl} = { %{$self->{acl}}, %acl };
+	$self->configure;
+	return $self;
+}
+
+sub configure
+{
+	my ($self) = @_;
+	my $user = user();
+	my $group = getgrgid((getpwnam($user))[3]);
+	my %acl = (rcpt => 'accept', %{$self->{acl}});
+	my ($names, $acls) = ('', '');
+
+	for my $name (sort keys %acl) {
+		my $text = $acl{$name};
+		$text =~ s/^(?=\S)/  /mg;
+		$names .= "acl_smtp_$name = check_$name\n";
+		$acls .= "check_$name:\n$text\n";
+	}
+	$self->{port} = free_port();
+	open(my $conf, '>', $self->{conf}) or croak "$self->{conf}: $!";
+	print $conf <<"END";
+exim_user = $user
+exim_group = $group
+exim_path = $self->{exim}
+primary_hostname = mx.example.org
+domainlist local_domains = example.org
+domainlist relay_to_domains =
+hostlist relay_from_hosts =
+spool_directory = $self->{spool}
+log_file_path = $self->{dir}/log/%slog
+pid_file_path = $self->{spool}/exim.pid
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = $self->{port}
+queue_only
+keep_environment =
+host_lookup =
+smtp_accept_max_nonmail_hosts =
+.ifdef _OPT_MAIN_TLS_ADVERTISE_HOSTS
+tls_advertise_hosts =
+.endif
+$names
+$self->{main}
+begin acl
+$acls
+begin routers
+discard:
+  driver = redirect
+  domains = +local_domains
+  data = :blackhole:
+$self->{more}
+END
+	close($conf) or croak "$self->{conf}: $!";
+}
+
+sub free_port
+{
+	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+	    Listen => 1, Proto => 'tcp') or croak "no free port: $@";
+
+	return $socket->sockport;
+}
+
+sub arguments
+{
+	my ($self) = @_;
+
+	return ($self->{exim}, '-C', $self->{conf});
+}
+
+# Starts the daemon and waits until it answers.
+sub start
+{
+	my ($self) = @_;
+
+	for my $try (1 .. 3) {
+		$self->spawn;
+		return $self if $self->answers;
+		$self->stop;
+		# Somebody else may have taken the port meanwhile.
+		$self->configure;
+	}
+	croak "Exim does not start: " . Tree::slurp("$self->{dir}/stderr");
+}
+
+sub spawn
+{
+	my ($self) = @_;
+	my $pid = fork // croak "fork: $!";
+
+	if ($pid == 0) {
+		# A group of its own, so that stop() reaches all of it.
+		setpgrp(0, 0);
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', '/dev/null');
+		open(STDERR, '>>', "$self->{dir}/stderr");
+		{ exec($self->arguments, '-bdf') };
+		POSIX::_exit(127);
+	}
+	$self->{pid} = $pid;
+	$running{$pid} = 1;
+}
+
+sub answers
+{
+	my ($self) = @_;
+
+	for (1 .. 200) {
+		return 0 if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
+		my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+		    PeerPort => $self->{port}, Proto => 'tcp', Timeout => 5);
+		if ($socket) {
+			my $greeting = <$socket> // '';
+			print $socket "QUIT\r\n";
+			shutdown($socket, 1);
+			return 1 if $greeting =~ /^220 /;
+		}
+		sleep 0.05;
+	}
+	return 0;
+}
+
+sub stop
+{
+	my ($self) = @_;
+
+	end_process(delete $self->{pid}) if defined $self->{pid};
+}
+
+sub end_process
+{
+	my ($pid) = @_;
+	local ($?, $!);
+
+	return unless delete $running{$pid};
+	kill 'TERM', -$pid;
+	for (1 .. 100) {
+		return if waitpid($pid, POSIX::WNOHANG()) != 0;
+		sleep 0.05;
+	}
+	kill 'KILL', -$pid;
+	waitpid($pid, 0);
+}
+
+sub DESTROY { shift->stop }
+END { end_process($_) for keys %running }
+$SIG{$_} = sub { exit 130 } for qw(HUP INT TERM);
+
+# A client; new SMTP(...) with our port.
+sub client
+{
+	my ($self, %arg) = @_;
+
+	return SMTP->new(port => $self->{port}, %arg);
+}
+
+# The text of a log: main, reject or panic.  An Exim that was started by an
+# ordinary user logs to its standard error instead.
+sub log
+{
+	my ($self, $name) = @_;
+	my $text = Tree::slurp("$self->{dir}/log/${name}log");
+
+	return $text if $text ne '' || $> == 0;
+	return Tree::slurp("$self->{dir}/stderr");
+}
+
+# What a log has gained since the last call of this.
+sub news
+{
+	my ($self, $name) = @_;
+	my $text = $self->log($name // 'main');
+	my $news = substr($text, $self->{read}{$name // 'main'} // 0);
+
+	$self->{read}{$name // 'main'} = length $text;
+	return $news;
+}
+
+# As news() of the main log, but waits until it matches: some releases answer
+# before they log.
+sub logged
+{
+	my ($self, $pattern) = @_;
+	my $end = time + 5;
+	my $news = $self->news;
+
+	while ($news !~ $pattern && time < $end) {
+		sleep 0.02;
+		$news .= $self->news;
+	}
+	return $news;
+}
+
+# Runs Exim with our configuration and these arguments, INPUT on its standard
+# input.  Returns its exit status, output and error output.
+sub run
+{
+	my ($self, $input, @arguments) = @_;
+	my %file;
+
+	for my $name (qw(in out err)) {
+		$file{$name} = File::Temp->new;
+	}
+	print {$file{in}} $input;
+	close($file{in});
+	my $pid = fork // croak "fork: $!";
+	if ($pid == 0) {
+		open(STDIN, '<', $file{in}->filename);
+		open(STDOUT, '>', $file{out}->filename);
+		open(STDERR, '>', $file{err}->filename);
+		alarm(30);
+		{ exec($self->arguments, @arguments) };
+		POSIX::_exit(127);
+	}
+	waitpid($pid, 0);
+	return ($?, map { Tree::slurp($file{$_}->filename) } qw(out err));
+}
+
+# The expansion of a string by exim -be, or "Failed: why".  The string goes
+# by standard input: an argument is limited to 256 bytes.
+sub expand
+{
+	my ($self, $string) = @_;
+	my ($status, $out) = $self->run("$string\n", '-be');
+
+	return $out =~ /^> (.*)\n> \n?$/s ? $1 : "exim -be: $out";
+}
+
+1;
