@@ -1,0 +1,73 @@
+#include <sys/stat.h>
+
+#include <stdio.h>
+
+#include "command.h"
+#include "complain.h"
+#include "database.h"
+#include "options.h"
+#include "size.h"
+#include "stopwatch.h"
+
+static const struct option_row compact_options[] = {
+	{ "block-size", 'b', "N", "from 512 to 65536, a power of two; 'exigrey "
+	    "stats' advises (default: as it is)" },
+	{ NULL, 0, NULL, NULL }
+};
+
+static int64_t
+file_size(const struct invocation *run)
+{
+	char name[PATH_MAX + GREY_DB_NAME_MAX + 2];
+	struct stat st;
+
+	(void)snprintf(name, sizeof(name), "%s/%s", run->path.directory,
+	    run->path.file);
+	return lstat(name, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+static int
+run_compact(struct invocation *run)
+{
+	const struct greydb_settings settings = database_settings(run, false);
+	struct greydb_rewrite rewrite = { .lose_nothing = true };
+	int64_t block_size = 0, before, start, waited;
+	char old[SIZE_TEXT], new[SIZE_TEXT];
+	struct grey_error err;
+	enum grey_status status;
+
+	if (option_number(run, "block-size", &block_size, &err) != GREY_OK) {
+		complain("%s", err.text);
+		return EXIT_FAILED;
+	}
+	rewrite.block_size = (size_t)block_size;
+	if (block_size == 0 && option_given(run, "block-size"))
+		rewrite.block_size = 1;		/* to be refused as such */
+	before = file_size(run);
+	start = stopwatch();
+	status = greydb_rewrite(&run->session, &run->path, &settings,
+	    &rewrite, &err);
+	waited = stopwatch() - start;
+	if (status == GREY_NOT_FOUND)
+		return database_missing(run, EXIT_DONE);
+	if (status != GREY_OK)
+		return database_failed(run, status, &err);
+	if (!run->quiet)
+		(void)printf("%lld records: %s before, %s now; mail waited "
+		    "%lld.%03lld s\n", (long long)rewrite.records,
+		    size_text(before, old), size_text(file_size(run), new),
+		    (long long)(waited / 1000), (long long)(waited % 1000));
+	return EXIT_DONE;
+}
+
+const struct command command_compact = {
+	.name = "compact", .run = run_compact, .max = 0,
+	.needs = NEEDS_DATABASE, .options = compact_options,
+	.usage = "[--block-size N]",
+	.summary = "give unused space back, or change the block size",
+	.help = "Writes the database anew without its unused space, with every "
+	    "record, owner\nand mode as before.  Mail waits meanwhile (some "
+	    "seconds for a million\nrecords), or passes after its timeout; it "
+	    "says how long.  If any record\ncannot be read nothing is done.\n\n"
+	    "    exigrey compact --block-size 8192\n",
+};

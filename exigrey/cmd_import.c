@@ -1,0 +1,302 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "command.h"
+#include "complain.h"
+#include "database.h"
+#include "dump.h"
+#include "escape.h"
+#include "options.h"
+#include "progress.h"
+
+#define MISTAKES_SHOWN	20
+
+static const struct option_row import_options[] = {
+	{ "replace", 0, NULL, "overwrite records that exist (default: they "
+	    "stay as they are)" },
+	{ "dry-run", 'n', NULL, "read and check all, but write nothing" },
+	{ NULL, 0, NULL, NULL }
+};
+
+/* A key and value that wait for their batch; one malloc holds both. */
+struct pair {
+	char			*memory;
+	struct grey_bytes	 value;
+	bool			 is_record;
+};
+
+struct import {
+	struct invocation	*run;
+	FILE			*file;
+	const char		*name;
+	bool			 replace;
+	int64_t			 lines;		/* records in the dump */
+	int64_t			 mistakes;
+	int64_t			 added;
+	int64_t			 replaced;
+	int64_t			 same;
+	int64_t			 kept;
+	struct grey_bytes	 keys[BATCH_MAX];
+	struct pair		 pairs[BATCH_MAX];
+	size_t			 count;
+	struct progress		 progress;
+};
+
+typedef enum grey_status entry_fn(struct import *import,
+    const struct dump_entry *entry, struct grey_error *err);
+
+/* What came from a pipe is kept, so that it can be read twice. */
+static FILE *
+seekable(FILE *in)
+{
+	char buffer[65536];
+	FILE *copy;
+	size_t n;
+
+	if (fseeko(in, 0, SEEK_CUR) == 0)
+		return in;
+	copy = tmpfile();
+	while (copy != NULL && (n = fread(buffer, 1, sizeof(buffer), in)) > 0)
+		if (fwrite(buffer, 1, n, copy) != n) {
+			(void)fclose(copy);
+			return NULL;
+		}
+	if (copy != NULL)
+		rewind(copy);
+	return copy;
+}
+
+static void
+tell_mistake(struct import *import, long line, const struct grey_error *err)
+{
+	if (++import->mistakes <= MISTAKES_SHOWN)
+		complain("%s: line %ld: %s", import->name, line, err->text);
+}
+
+/*
+ * Reads the whole dump and calls use for each entry.  Mistakes are told and
+ * counted; only what makes no sense to go on after is returned.
+ */
+static enum grey_status
+read_dump(struct import *import, entry_fn *use, struct grey_error *err)
+{
+	struct dump_reader reader;
+	struct dump_entry entry;
+	enum grey_status status;
+
+	rewind(import->file);
+	status = dump_reader_begin(&reader, import->file, err);
+	while (status == GREY_OK) {
+		status = dump_read(&reader, &entry, err);
+		if (status == GREY_OK)
+			status = use(import, &entry, err);
+		else if (status == GREY_INVALID) {
+			tell_mistake(import, reader.line, err);
+			status = GREY_OK;
+		}
+	}
+	dump_reader_end(&reader);
+	return status == GREY_NOT_FOUND ? GREY_OK : status;
+}
+
+static enum grey_status
+count_entry(struct import *import, const struct dump_entry *entry,
+    struct grey_error *err)
+{
+	(void)entry;
+	(void)err;
+	import->lines++;
+	return GREY_OK;
+}
+
+/* Is what is stored the same, but for its padding? */
+static bool
+is_same(const struct pair *pair, struct grey_bytes old)
+{
+	return pair->is_record ? grey_bytes_equal(grey_record_text(old),
+	    grey_record_text(pair->value)) : grey_bytes_equal(old,
+	    pair->value);
+}
+
+static enum grey_status
+store_pair(void *arg, size_t number, struct greydb *db,
+    struct grey_bytes key, struct grey_bytes old, struct grey_error *err)
+{
+	struct import *import = arg;
+	const struct pair *pair = &import->pairs[number];
+	struct grey_bytes value = pair->value;
+	char wide[GREY_VALUE_MAX];
+
+	if (old.data != NULL && is_same(pair, old)) {
+		import->same++;
+		return GREY_OK;
+	}
+	if (old.data != NULL && !import->replace) {
+		import->kept++;
+		return GREY_OK;
+	}
+	/* A record is never narrowed (record.h). */
+	if (pair->is_record && old.size > value.size &&
+	    old.size <= sizeof(wide)) {
+		struct grey_record record;
+		if (grey_record_parse(value, &record, err) != GREY_OK ||
+		    grey_record_format(&record, old.size, wide, &value,
+		    err) != GREY_OK)
+			return GREY_FAILED;
+	}
+	if (old.data != NULL)
+		import->replaced++;
+	else
+		import->added++;
+	return greydb_store(db, key, value, err);
+}
+
+static enum grey_status
+write_batch(struct import *import, struct grey_error *err)
+{
+	enum grey_status status = GREY_OK;
+
+	if (import->count > 0)
+		status = batch_keys(import->run, true, import->keys,
+		    import->count, store_pair, import, err);
+	progress_step(&import->progress, (int64_t)import->count);
+	while (import->count > 0)
+		free(import->pairs[--import->count].memory);
+	return status;
+}
+
+static enum grey_status
+add_entry(struct import *import, const struct dump_entry *entry,
+    struct grey_error *err)
+{
+	struct pair *pair = &import->pairs[import->count];
+	enum grey_status status;
+
+	pair->memory = malloc(entry->key.size + entry->value.size + 1);
+	if (pair->memory == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	memcpy(pair->memory, entry->key.data, entry->key.size);
+	memcpy(pair->memory + entry->key.size, entry->value.data,
+	    entry->value.size);
+	import->keys[import->count] = (struct grey_bytes){ pair->memory,
+	    entry->key.size };
+	pair->value = (struct grey_bytes){ pair->memory + entry->key.size,
+	    entry->value.size };
+	pair->is_record = entry->is_record;
+	if (++import->count < BATCH_MAX)
+		return GREY_OK;
+	status = write_batch(import, err);
+	batch_pause();
+	return status;
+}
+
+static enum grey_status
+import_all(struct import *import, struct grey_error *err)
+{
+	enum grey_status status;
+
+	progress_begin(&import->progress, "importing", import->lines);
+	status = read_dump(import, add_entry, err);
+	if (status == GREY_OK)
+		status = write_batch(import, err);
+	while (import->count > 0)
+		free(import->pairs[--import->count].memory);
+	progress_end(&import->progress);
+	return status;
+}
+
+static int
+refuse(const struct import *import)
+{
+	if (import->mistakes > MISTAKES_SHOWN)
+		complain("... and %lld mistakes more",
+		    (long long)(import->mistakes - MISTAKES_SHOWN));
+	complain("%s: %lld mistake%s: nothing was written", import->name,
+	    (long long)import->mistakes, import->mistakes == 1 ? "" : "s");
+	return EXIT_FAILED;
+}
+
+static int
+import_file(struct import *import)
+{
+	struct invocation *run = import->run;
+	struct grey_error err;
+	enum grey_status status;
+
+	status = read_dump(import, count_entry, &err);
+	if (status != GREY_OK) {
+		complain("%s: %s", import->name, err.text);
+		return EXIT_FAILED;
+	}
+	if (import->mistakes > 0)
+		return refuse(import);
+	if (option_given(run, "dry-run")) {
+		if (!run->quiet)
+			(void)printf("%lld records, no mistake; nothing was "
+			    "written\n", (long long)import->lines);
+		return EXIT_DONE;
+	}
+	status = import_all(import, &err);
+	if (status == GREY_OK && !run->quiet)
+		(void)printf("%lld added, %lld replaced, %lld the same, %lld "
+		    "existed and stayed%s\n", (long long)import->added,
+		    (long long)import->replaced, (long long)import->same,
+		    (long long)import->kept, import->kept > 0 ?
+		    " (--replace overwrites them)" : "");
+	return status == GREY_OK ? EXIT_DONE :
+	    database_failed(run, status, &err);
+}
+
+/* Opened while still whoever called: the file is theirs. */
+static enum grey_status
+open_input(struct invocation *run, struct grey_error *err)
+{
+	const char *name = run->argc > 0 ? run->argv[0] : "-";
+
+	run->input = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+	return run->input != NULL ? GREY_OK : grey_fail(err, GREY_FAILED,
+	    "cannot open '%s': %s", name, strerror(errno));
+}
+
+static int
+run_import(struct invocation *run)
+{
+	struct import *import = calloc(1, sizeof(*import));
+	int result = EXIT_FAILED;
+
+	if (import == NULL) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	import->run = run;
+	import->name = run->argc > 0 && strcmp(run->argv[0], "-") != 0 ?
+	    run->argv[0] : "standard input";
+	import->replace = option_given(run, "replace");
+	import->file = seekable(run->input);
+	if (import->file == NULL)
+		complain("cannot keep a copy of %s: %s", import->name,
+		    strerror(errno));
+	else
+		result = import_file(import);
+	if (import->file != NULL && import->file != run->input)
+		(void)fclose(import->file);
+	if (run->input != stdin)
+		(void)fclose(run->input);
+	free(import);
+	return result;
+}
+
+const struct command command_import = {
+	.name = "import", .run = run_import, .before = open_input, .max = 1,
+	.needs = NEEDS_DATABASE, .options = import_options,
+	.usage = "[--replace] [--dry-run] [FILE]",
+	.summary = "read records that export wrote",
+	.help = "Reads records as export writes them, from FILE or standard "
+	    "input.  All lines\nare checked before any is written; then they "
+	    "are written in batches, so that\nmail need not wait.  Should it be "
+	    "killed meanwhile, do it again: what is there\nalready stays.\n\n"
+	    "    exigrey export -d seen | exigrey import -d seen2\n",
+};

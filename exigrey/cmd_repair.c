@@ -1,0 +1,112 @@
+#include <stdio.h>
+
+#include "command.h"
+#include "complain.h"
+#include "database.h"
+#include "escape.h"
+#include "options.h"
+#include "snapshot.h"
+#include "stopwatch.h"
+
+#define LOSSES_SHOWN	1000
+
+static const struct option_row repair_options[] = {
+	{ "force", 'f', NULL, "also where nothing seems to be wrong" },
+	{ NULL, 0, NULL, NULL }
+};
+
+/* Is anything wrong?  Sets *sound_r; a missing database is GREY_NOT_FOUND. */
+static enum grey_status
+look(struct invocation *run, const struct greydb_settings *settings,
+    bool *sound_r, struct grey_error *err)
+{
+	struct grey_snapshot *snapshot;
+	struct greydb_report report;
+	enum grey_status status;
+
+	status = grey_snapshot_open(&run->session, &run->path, settings,
+	    &snapshot, err);
+	if (status != GREY_OK)
+		return status;
+	status = grey_snapshot_check(snapshot, true, NULL, NULL, &report, err);
+	*sound_r = status == GREY_OK &&
+	    report.records == grey_snapshot_records(snapshot);
+	grey_snapshot_close(&snapshot);
+	return status == GREY_DAMAGED ? GREY_OK : status;
+}
+
+static void
+tell_loss(void *arg, const char *text)
+{
+	int64_t *losses = arg;
+
+	if (++*losses > LOSSES_SHOWN)
+		return;
+	(void)fputs("lost: ", stdout);
+	escape_text(stdout, grey_bytes_of(text));
+	(void)putchar('\n');
+}
+
+static void
+sum_up(const struct invocation *run, const struct greydb_rewrite *rewrite,
+    int64_t waited)
+{
+	if (rewrite->why.text[0] != '\0')
+		tell_loss(&(int64_t){ 0 }, rewrite->why.text);
+	if (rewrite->lost > LOSSES_SHOWN)
+		(void)printf("... and %lld places more\n",
+		    (long long)(rewrite->lost - LOSSES_SHOWN));
+	if (run->quiet)
+		return;
+	(void)printf("repaired: %lld records are in the new file, %lld place%s "
+	    "could not be read;\nmail waited %lld.%03lld s; the old file is "
+	    "kept as '%s/%s'\n", (long long)rewrite->records,
+	    (long long)rewrite->lost, rewrite->lost == 1 ? "" : "s",
+	    (long long)(waited / 1000), (long long)(waited % 1000),
+	    run->path.directory, rewrite->kept);
+}
+
+static int
+run_repair(struct invocation *run)
+{
+	const struct greydb_settings settings = database_settings(run, false);
+	int64_t losses = 0, start;
+	struct greydb_rewrite rewrite = {
+		.keep_old = true, .problem = tell_loss, .arg = &losses
+	};
+	struct grey_error err;
+	enum grey_status status;
+	bool sound = false;
+
+	status = look(run, &settings, &sound, &err);
+	if (status == GREY_NOT_FOUND)
+		return database_missing(run, EXIT_DONE);
+	if (status != GREY_OK)
+		return database_failed(run, status, &err);
+	if (sound && !option_given(run, "force")) {
+		if (!run->quiet)
+			(void)puts("nothing is wrong, so nothing was done "
+			    "(--force does it all the same)");
+		return EXIT_DONE;
+	}
+	start = stopwatch();
+	status = greydb_rewrite(&run->session, &run->path, &settings,
+	    &rewrite, &err);
+	if (status != GREY_OK)
+		return database_failed(run, status, &err);
+	sum_up(run, &rewrite, stopwatch() - start);
+	return EXIT_DONE;
+}
+
+const struct command command_repair = {
+	.name = "repair", .run = run_repair, .max = 0,
+	.needs = NEEDS_DATABASE, .options = repair_options,
+	.usage = "[--force]",
+	.summary = "save every readable record into a new file",
+	.help = "Saves every record that can be read into a new file, and "
+	    "keeps the old one\nbeside it as FILE.corrupt-TIME.  Prints what "
+	    "was lost.  Mail waits meanwhile\n(some seconds for a million "
+	    "records), or passes after its timeout.  A writer\nthat died "
+	    "needs no repair: the next call recovers by itself.\n\n"
+	    "    exigrey check || exigrey repair\n",
+};

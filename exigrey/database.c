@@ -1,0 +1,103 @@
+#include "database.h"
+
+#include <string.h>
+
+#include "complain.h"
+#include "identity.h"
+#include "options.h"
+#include "spool.h"
+
+static void
+log_line(void *arg, const char *text)
+{
+	(void)arg;
+	complain("%s", text);
+}
+
+/* Only a plain name lies in the spool directory: no other asks Exim. */
+static void
+find_spool(const struct invocation *run, const char *name,
+    char spool_r[PATH_MAX])
+{
+	struct grey_error err;
+	enum grey_status status;
+
+	(void)strlcpy(spool_r, SPOOL_DIRECTORY, PATH_MAX);
+	if (strchr(name, '/') != NULL)
+		return;
+	status = spool_directory(spool_r, &err);
+	if (status == GREY_NOT_FOUND && !run->quiet)
+		complain("no Exim to ask for its spool directory: taking "
+		    "'%s' (-d /PATH names a database elsewhere)", spool_r);
+	else if (status == GREY_FAILED)
+		complain("cannot ask Exim for its spool directory, taking "
+		    "'%s': %s", spool_r, err.text);
+}
+
+enum grey_status
+database_begin(struct invocation *run, struct grey_error *err)
+{
+	const char *name = option_value(run, "database");
+	char spool[PATH_MAX];
+	enum grey_status status;
+
+	if (name == NULL || name[0] == '\0')
+		name = GREY_DB_DEFAULT;
+	find_spool(run, name, spool);
+	status = grey_dbpath_resolve(name, spool, &run->path, err);
+	if (status == GREY_OK)
+		status = identity_assume(&run->path, err);
+	if (status == GREY_OK)
+		grey_session_init(&run->session, log_line, NULL);
+	return status;
+}
+
+void
+database_end(struct invocation *run)
+{
+	grey_session_end(&run->session);
+}
+
+struct greydb_settings
+database_settings(const struct invocation *run, bool create)
+{
+	return (struct greydb_settings){
+		.timeout = grey_policy_default().timeout, .now = run->now,
+		.create = create
+	};
+}
+
+enum grey_status
+database_policy(const struct invocation *run, struct grey_policy *policy_r,
+    struct grey_error *err)
+{
+	enum grey_status status;
+
+	*policy_r = grey_policy_default();
+	status = option_duration(run, "grey", &policy_r->grey, err);
+	return status == GREY_OK ?
+	    option_duration(run, "passed", &policy_r->passed, err) : status;
+}
+
+int
+database_failed(const struct invocation *run, enum grey_status status,
+    const struct grey_error *err)
+{
+	char owner[IDENTITY_NAME];
+
+	complain("%s", err->text);
+	if (status == GREY_FAILED && identity_differs(&run->path, owner))
+		complain("the database belongs to user '%s': run this as "
+		    "root%s", owner, strcmp(owner, "root") != 0 ?
+		    " or as that user" : "");
+	return EXIT_FAILED;
+}
+
+int
+database_missing(const struct invocation *run, int status)
+{
+	if (!run->quiet)
+		complain("no database '%s/%s' yet: Exim makes it at the first "
+		    "check", run->path.directory, run->path.file);
+	return status;
+}
