@@ -55,7 +55,7 @@ decide(struct invocation *run, bool dry_run, struct greylist_answer *answer_r)
 static int
 run_unseen(struct invocation *run)
 {
-	struct greylist_answer answer;
+	struct greylist_answer answer = { 0 };
 	const int result = decide(run, false, &answer);
 
 	if (result == EXIT_DONE)
@@ -66,7 +66,7 @@ run_unseen(struct invocation *run)
 static int
 run_seen(struct invocation *run)
 {
-	struct greylist_answer answer;
+	struct greylist_answer answer = { 0 };
 	const int result = decide(run, false, &answer);
 
 	if (result == EXIT_DONE)
@@ -77,7 +77,7 @@ run_seen(struct invocation *run)
 static int
 run_wait(struct invocation *run)
 {
-	struct greylist_answer answer;
+	struct greylist_answer answer = { 0 };
 	const int result = decide(run, true, &answer);
 
 	if (result == EXIT_DONE)

@@ -107,7 +107,7 @@ spool_directory(char spool_r[PATH_MAX], struct grey_error *err)
 	bool found = false;
 	FILE *output = NULL;
 	int error, ended = 0;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (!find_exim(exim))
 		return GREY_NOT_FOUND;

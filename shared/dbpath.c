@@ -126,7 +126,7 @@ make_directory(const char *directory, struct grey_error *err)
 		status = GREY_OK;
 out:
 	if (status != GREY_OK)
-		(void)grey_fail(err, status,
+		grey_error_set(err,
 		    "cannot make directory '%s': %s", directory,
 		    strerror(errno));
 	(void)unlinkat(parent, temporary, AT_REMOVEDIR);

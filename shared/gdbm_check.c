@@ -34,7 +34,7 @@ note_text(struct check *check, const char *what, off_t at)
 {
 	struct grey_error err;
 
-	(void)grey_fail(&err, GREY_DAMAGED, "%s (at byte %lld)", what,
+	grey_error_set(&err, "%s (at byte %lld)", what,
 	    (long long)at);
 	return note(check, &err);
 }
@@ -184,7 +184,7 @@ check_buckets(struct check *check, struct grey_error *err)
 		if (status == GREY_NOT_FOUND)
 			return GREY_OK;
 		if (status == GREY_OK && left-- == 0) {
-			(void)grey_fail(err, GREY_DAMAGED,
+			grey_error_set(err,
 			    "the directory leads to the same buckets again "
 			    "and again");
 			return first_window(check) ? note(check, err) :

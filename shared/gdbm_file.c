@@ -253,7 +253,7 @@ grey_gdbm_begin(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
 	if (status != GREY_OK)
 		return status;
 	size = file_r->entries * sizeof(off_t);
-	file_r->directory = malloc(size);
+	file_r->directory = calloc(file_r->entries, sizeof(off_t));
 	file_r->bucket = malloc(file_r->bucket_size);
 	if (file_r->directory == NULL || file_r->bucket == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");

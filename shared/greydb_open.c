@@ -281,7 +281,7 @@ no_database(const struct grey_dbpath *path, enum grey_status status,
     struct grey_error *err)
 {
 	if (status == GREY_NOT_FOUND)
-		(void)grey_fail(err, status, "it does not exist");
+		grey_error_set(err, "it does not exist");
 	else if (status != GREY_BUSY)
 		status = GREY_FAILED;
 	return greydb_name_error(path, status, err);

@@ -106,7 +106,7 @@ greydb_peek(struct grey_session *session, const struct grey_dbpath *path,
 	if (status == GREY_OK)
 		return status;
 	if (status == GREY_NOT_FOUND)
-		(void)grey_fail(err, status, "it does not exist");
+		grey_error_set(err, "it does not exist");
 	else
 		status = GREY_FAILED;
 	return greydb_name_error(path, status, err);

@@ -168,7 +168,7 @@ grey_snapshot_open(struct grey_session *session,
 	else
 		grey_snapshot_close(&snapshot);
 	if (status == GREY_NOT_FOUND)
-		(void)grey_fail(err, status,
+		grey_error_set(err,
 		    "database '%s/%s': it does not exist", path->directory,
 		    path->file);
 	return status;

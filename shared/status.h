@@ -22,11 +22,15 @@ struct grey_error {
 	char	text[512];
 };
 
+/* Formats the text into err, which may be NULL. */
+void grey_error_set(struct grey_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /*
- * Formats the text into err, which may be NULL, and returns status, so that a
- * caller can fail in one line.
+ * Formats the text into err and is status, so that a caller can fail in one
+ * line.  A macro, so that an analyzer sees that status is not GREY_OK.
  */
-enum grey_status grey_fail(struct grey_error *err, enum grey_status status,
-    const char *format, ...) __attribute__((format(printf, 3, 4)));
+#define grey_fail(err, status, ...) \
+	(grey_error_set((err), __VA_ARGS__), (enum grey_status)(status))
 
 #endif
