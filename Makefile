@@ -7,6 +7,7 @@ SBINDIR		= $(PREFIX)/sbin
 MANDIR		= $(PREFIX)/share/man
 UNITDIR		= $(PREFIX)/lib/systemd/system
 CRONDIR		= /etc/cron.d
+COMPLETIONDIR	= $(PREFIX)/share/bash-completion/completions
 DESTDIR		=
 
 CC		= cc
@@ -114,12 +115,14 @@ format:
 ## make install      into PREFIX (/usr/local); DESTDIR, LIBDIR as usual
 install: all
 	@tests/install-files install '$(BUILD)' '$(DESTDIR)' '$(LIBDIR)' \
-	    '$(SBINDIR)' '$(MANDIR)' '$(UNITDIR)' '$(CRONDIR)'
+	    '$(SBINDIR)' '$(MANDIR)' '$(UNITDIR)' '$(CRONDIR)' \
+	    '$(COMPLETIONDIR)'
 
 ## make uninstall    remove it again; warns about an ACL that still needs it
 uninstall:
 	@tests/install-files uninstall '$(BUILD)' '$(DESTDIR)' '$(LIBDIR)' \
-	    '$(SBINDIR)' '$(MANDIR)' '$(UNITDIR)' '$(CRONDIR)'
+	    '$(SBINDIR)' '$(MANDIR)' '$(UNITDIR)' '$(CRONDIR)' \
+	    '$(COMPLETIONDIR)'
 
 ## make clean        remove build/
 clean:

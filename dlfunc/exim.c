@@ -22,9 +22,20 @@ extern int host_checking WEAK;
 
 #define LOG_MAIN	1	/* Exim's macros.h */
 
-/* Releases whose log_write(selector, flags, format, ...) was tried. */
-static const char *const log_write_releases[] = {
-	"4.94", "4.95", "4.96", "4.97", "4.98", "4.99"
+/* log_write as it is from 4.100 on: without the selector. */
+typedef void log_write_short(int, const char *, ...);
+
+enum log_form { LOG_UNKNOWN, LOG_SELECTOR, LOG_SHORT };
+
+/* Releases whose log_write was tried, and its form; no other is called. */
+static const struct log_release {
+	const char	*release;
+	enum log_form	 form;
+} log_releases[] = {
+	{ "4.94", LOG_SELECTOR }, { "4.95", LOG_SELECTOR },
+	{ "4.96", LOG_SELECTOR }, { "4.97", LOG_SELECTOR },
+	{ "4.98", LOG_SELECTOR }, { "4.99", LOG_SELECTOR },
+	{ "4.100", LOG_SHORT }
 };
 
 #define REPEAT_AFTER	60	/* seconds */
@@ -77,23 +88,24 @@ is_release(const char *version, const char *release)
 	    !isdigit((unsigned char)version[length]);
 }
 
-static bool
-log_write_known(void)
+static enum log_form
+log_form(void)
 {
-	static enum { UNKNOWN, NO, YES } known = UNKNOWN;
+	static bool asked;
+	static enum log_form form = LOG_UNKNOWN;
 	char version[32];
 
-	if (known != UNKNOWN)
-		return known == YES;
-	known = NO;
+	if (asked)
+		return form;
+	asked = true;
 	if (log_write == NULL ||
 	    !expand("$version_number", version, sizeof(version)))
-		return false;
-	for (size_t i = 0; i < sizeof(log_write_releases) /
-	    sizeof(log_write_releases[0]); i++)
-		if (is_release(version, log_write_releases[i]))
-			known = YES;
-	return known == YES;
+		return form;
+	for (size_t i = 0; i < sizeof(log_releases) / sizeof(log_releases[0]);
+	    i++)
+		if (is_release(version, log_releases[i].release))
+			form = log_releases[i].form;
+	return form;
 }
 
 /* Was the same text written within the last minute?  Notes that it is now. */
@@ -129,10 +141,22 @@ exim_log(const char *text, long long now)
 {
 	if (is_repeated(text, now))
 		return;
-	if (log_write_known())
+	switch (log_form()) {
+	case LOG_SELECTOR:
 		log_write(0, LOG_MAIN, "exigrey: %s", text);
-	else
+		break;
+	case LOG_SHORT: {
+		const union {
+			void		(*declared)(unsigned int, int,
+					    const char *, ...);
+			log_write_short	*is;
+		} function = { .declared = log_write };
+		function.is(LOG_MAIN, "exigrey: %s", text);
+		break;
+	}
+	default:
 		syslog(LOG_MAIL | LOG_WARNING, "exigrey: %s", text);
+	}
 }
 
 void

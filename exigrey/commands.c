@@ -27,7 +27,8 @@ command_unknown(const char *name)
 	struct nearest nearest = nearest_to(name);
 
 	for (size_t i = 0; commands[i] != NULL; i++)
-		nearest_offer(&nearest, commands[i]->name);
+		if ((commands[i]->needs & HIDDEN) == 0)
+			nearest_offer(&nearest, commands[i]->name);
 	if (nearest.best != NULL)
 		complain("unknown command '%s': did you mean '%s'?", name,
 		    nearest.best);

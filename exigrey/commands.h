@@ -25,6 +25,7 @@
 	ROW(unseen) \
 	ROW(seen) \
 	ROW(wait) \
+	ROW(complete) \
 	ROW(help)
 
 #define DECLARE_COMMAND(name) extern const struct command command_##name;

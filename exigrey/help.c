@@ -106,8 +106,9 @@ help_overview(FILE *file)
 	    "exigrey.so.\n\nCommands (exigrey help COMMAND tells more):\n",
 	    file);
 	for (size_t i = 0; commands[i] != NULL; i++)
-		(void)fprintf(file, "  %-10s%s\n", commands[i]->name,
-		    commands[i]->summary);
+		if ((commands[i]->needs & HIDDEN) == 0)
+			(void)fprintf(file, "  %-10s%s\n", commands[i]->name,
+			    commands[i]->summary);
 	write_groups(file, TAKES_FORMAT);
 	(void)fputs("\nD is a duration: 600 (seconds), 10m, 24h, 36d, 1h30m.\n"
 	    "Run by root it acts as the owner of the database's directory."

@@ -13,7 +13,7 @@ my $c = Command->new;
 my $value = "1764400000 1764400000 3 auto\0";
 
 # The reverse of what text and tab do.
-sub restore { return $_[0] =~ s/\\(?:(\d{3})|(\\))/$2 \/\/ chr(oct($1))/ger }
+sub restore { return $_[0] =~ s/\\([0-3][0-7]{2})/chr(oct($1))/ger }
 
 # What a JSON object's item is, in bytes.
 sub json_item
@@ -54,13 +54,13 @@ unlike($text, qr/[^\x20-\x7e\n]/, 'text is printable ASCII');
 unlike($tab, qr/[^\x20-\x7e\n\t]/, 'tab is printable ASCII and tabs');
 unlike($json, qr/[\x00-\x09\x0b-\x1f\x7f]/, 'JSON holds no control byte');
 unlike(Encode::decode('UTF-8', $json), qr/[\x80-\x9f]/, 'nor a C1 control');
-ok(Encode::is_utf8(Encode::decode('UTF-8', $json, Encode::FB_CROAK)),
-    'JSON is UTF-8');
+ok(defined eval { Encode::decode('UTF-8', $json, Encode::FB_CROAK |
+    Encode::LEAVE_SRC) }, 'JSON is UTF-8');
 is(() = $text =~ /\n/g, 1 + keys %stored, 'text: a line each');
 
 my %from_tab = map { restore((split /\t/)[0]) => 1 } split /\n/, $tab;
-my %from_text = map { restore(s/^auto  .{50}  auto      //r) => 1 }
-    grep { /^auto/ } split /\n/, $text;
+my %from_text = map { restore(substr $_, 70) => 1 } (split /\n/, $text)[1 ..
+    keys %stored];
 my @objects = Command->json($json);
 my %from_json = map { json_item($_) => $_ } @objects;
 for my $item (sort keys %stored) {
@@ -93,7 +93,7 @@ is($r->{err}, "exigrey: '\\033[31m\\033]0;title\\007': no such item\n",
     'deleted; what does not print is escaped in messages');
 $r = $c->run(qw(show --), "no\033" x 100);
 unlike($r->{err}, qr/[^\x20-\x7e\n]|.{1000}/, 'long items are cut there');
-ok(exists { map { $_ => 1 } split / /, $c->items }->{"\\\\033[31m\\\\"},
+is(scalar(grep { $_ eq '\134033[31m\134' } split / /, $c->items), 1,
     'what only looks the same is still there');
 
 # Patterns see bytes, NUL too.

@@ -188,11 +188,11 @@ is($r->{status}, 2, 'root: a file that the owner cannot read: status');
 unlink("$directory/theirs/secret", "$directory/theirs/secret.lock");
 SKIP: {
 	my $strace = (grep { -x } '/usr/bin/strace')[0];
-	skip 'no strace', 2 unless $strace;
-	my $r = $c->program({}, $strace, qw(-qq -e
-	    trace=setgroups,setresgid,setresuid,openat), Tree::build('exigrey'),
+	skip('no strace', 2) unless $strace;
+	my $r = $c->program({}, $strace, '-qq', '-e',
+	    'trace=setgroups,setresgid,setresuid,openat', Tree::build('exigrey'),
 	    '-d', $db, 'list');
-	skip 'strace does not work here', 2 unless $r->{err} =~ /openat/;
+	skip('strace does not work here', 2) unless $r->{err} =~ /openat/;
 	my $gid = $user + 1;
 	like($r->{err}, qr/setgroups\(1, \[$gid\]\) += 0
 .*setresgid\($gid, $gid, $gid\) += 0
@@ -230,11 +230,12 @@ for my $case (
 ) {
 	my ($how, @arguments) = @$case;
 	my $r = $c->run({ no_db => 1, %$how }, @arguments);
+	my $name = "a stranger: @arguments";
 
-	is($r->{status}, 2, "a stranger: @arguments[-2, -1]: status");
+	is($r->{status}, 2, "$name: status");
 	like($r->{err}, qr/^exigrey: the database belongs to user '#$user': run this as root or as that user$/m,
-	    "a stranger: @arguments[-2, -1]: said");
-	is($r->{out}, '', "a stranger: @arguments[-2, -1]: nothing else");
+	    "$name: said");
+	is($r->{out}, '', "$name: nothing else");
 }
 chmod(0700, $c->directory . '/db');
 $r = $c->run({ user => $stranger }, 'list');

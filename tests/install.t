@@ -14,7 +14,7 @@ my $temporary = File::Temp->newdir('exigrey-XXXXXX', TMPDIR => 1);
 my $build = "$temporary/build";
 my $destdir = "$temporary/destdir";
 my @places = qw(/usr/lib /usr/sbin /usr/share/man /usr/lib/systemd/system
-    /etc/cron.d);
+    /etc/cron.d /usr/share/bash-completion/completions);
 
 sub put
 {
@@ -56,7 +56,7 @@ is(join("\n", files_below($destdir)), join("\n", sort
     '/etc/cron.d/exigrey', '/usr/lib/exigrey/exigrey.so',
     '/usr/lib/systemd/system/exigrey-purge.service',
     '/usr/lib/systemd/system/exigrey-purge.timer', '/usr/sbin/exigrey',
-    @pages), 'what is installed');
+    '/usr/share/bash-completion/completions/exigrey', @pages), 'what is installed');
 for my $file (files_below($destdir)) {
 	my $mode = $file eq '/usr/sbin/exigrey' ? 0755 : 0644;
 

@@ -18,7 +18,8 @@ my (%text, %includes);
 
 for my $file (@sources) {
 	$text{$file} = Tree::slurp($file);
-	$includes{$file} = [$text{$file} =~ /^\s*#\s*include\s+[<"](.*?)[>"]/mg];
+	$includes{$file} =
+	    [$text{$file} =~ /^\s*#\s*include\s+[<"](.*?)[>"]/mg];
 	# Comments and strings are free to name what they like.
 	$text{$file} =~ s(/\*.*?\*/|"(?:[^"\\\n]|\\.)*")( )gs;
 }

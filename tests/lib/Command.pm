@@ -38,10 +38,11 @@ sub program
 	my $child = fork() // die "fork: $!";
 	if (!$child) {
 		%ENV = (%ENV, %{$how->{env} // {}});
+		my $out = $how->{stdout} // $file{out};
 		open(STDIN, '<', $file{in}) && open(STDERR, '>', $file{err}) &&
-		    open(STDOUT, '>', $how->{stdout} // $file{out}) or
+		    open(STDOUT, '>', $out eq 'closed' ? '/dev/null' : $out) or
 		    POSIX::_exit(120);
-		POSIX::close(1) if ($how->{stdout} // '') eq 'closed';
+		POSIX::close(1) if $out eq 'closed';
 		become($how->{user}) if defined $how->{user};
 		no warnings 'exec';
 		exec { $command[0] } @command;

@@ -115,7 +115,8 @@ sub dlfunc
 {
 	my ($self, @arguments) = @_;
 
-	return join('', '${dlfunc', (map { "{$_}" } $self->so, @arguments), '}');
+	return '${dlfunc' . join('', map { "{$_}" } $self->so, @arguments) .
+	    '}';
 }
 
 # Sets ACLs, which mostly need so() and so an object; before start().
