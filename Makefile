@@ -44,6 +44,8 @@ UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
 # Tests in C that scripts drive.
 TEST_PROGRAMS	= $(patsubst tests/programs/%.c,$(BUILD)/tests/%, \
 		  $(wildcard tests/programs/*.c))
+BENCH_PROGRAMS	= $(patsubst tests/bench/%.c,$(BUILD)/tests/%, \
+		  $(wildcard tests/bench/*.c))
 MANUALS		= $(wildcard doc/*.[578])
 
 .PHONY: all help deps check demo lint format install uninstall clean
@@ -102,6 +104,22 @@ $(BUILD)/tests/%.t: tests/unit/%.c $(SHARED_OBJECTS)
 $(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
+
+$(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
+
+## make crash        kill a writer at every write of 3000 operations (2 min)
+.PHONY: crash
+crash: deps
+	@$(MAKE) --no-print-directory $(BUILD)/tests/killed.t
+	EXIGREY_CRASH_OPERATIONS=3000 $(BUILD)/tests/killed.t
+
+## make bench-commands  what each command costs on a million records
+.PHONY: bench-commands
+bench-commands: deps
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	@EXIGREY_BUILD=$(BUILD) tests/bench/commands $(RECORDS)
 
 ## make lint         clang-format, clang-tidy, cppcheck, mandoc, layers
 lint:

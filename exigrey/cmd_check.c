@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "colour.h"
 #include "command.h"
 #include "complain.h"
 #include "database.h"
@@ -94,8 +95,10 @@ sum_up(const struct check *check, const struct greydb_report *report)
 		    (long long)(check->problems - PROBLEMS_SHOWN));
 	if (check->run->quiet && check->problems == 0)
 		return;
-	(void)printf("%s: %lld records in %s, %s of it free; ",
+	(void)printf("%s%s%s: %lld records in %s, %s of it free; ",
+	    check->problems == 0 ? "" : colour_of_problem(),
 	    check->problems == 0 ? "sound" : "NOT SOUND",
+	    check->problems == 0 ? "" : colour_end(),
 	    (long long)report->records, size_text(report->file_size, size),
 	    size_text(report->free_space, unused));
 	if (check->problems == 0)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "colour.h"
 #include "complain.h"
 #include "database.h"
 #include "escape.h"
@@ -64,7 +65,8 @@ print_text(const struct showing *showing, const struct entry *entry)
 
 	(void)fputs("item      ", stdout);
 	escape_text(stdout, entry->item);
-	(void)printf("\nstate     %s\n", grey_state_name(entry->state));
+	(void)printf("\nstate     %s%s%s\n", colour_of_state(entry->state),
+	    grey_state_name(entry->state), colour_end());
 	print_moment(showing, "created", record->created);
 	print_moment(showing, "used", record->used);
 	(void)printf("count     %lld\nflags     %.*s\n",

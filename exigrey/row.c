@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "colour.h"
 #include "escape.h"
 #include "moment.h"
 
@@ -21,9 +22,9 @@ print_text(const struct entry *entry)
 	char created[MOMENT_TEXT], used[MOMENT_TEXT];
 	size_t column = 0;
 
-	(void)printf("%-7s  %-19s  %-19s  %7lld  ",
-	    grey_state_name(entry->state),
-	    moment_text(record->created, created),
+	(void)printf("%s%-7s%s  %-19s  %-19s  %7lld  ",
+	    colour_of_state(entry->state), grey_state_name(entry->state),
+	    colour_end(), moment_text(record->created, created),
 	    moment_text(record->used, used), (long long)record->count);
 	/* One word, so that the columns can still be told apart. */
 	for (; column < record->flags.size; column++)
