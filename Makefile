@@ -109,10 +109,13 @@ $(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
 
-## make crash        kill a writer at every write of 3000 operations (2 min)
+## make crash        kill writers at every write of 3000 operations, and 10,000
+##                   times at random (5 minutes)
 .PHONY: crash
 crash: deps
-	@$(MAKE) --no-print-directory $(BUILD)/tests/killed.t
+	@$(MAKE) --no-print-directory $(BUILD)/tests/killed.t \
+	    $(BUILD)/tests/kill_random.t
+	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random.t
 	EXIGREY_CRASH_OPERATIONS=3000 $(BUILD)/tests/killed.t
 
 ## make bench-commands  what each command costs on a million records
