@@ -1,8 +1,15 @@
 #include "greydb.h"
 
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
 #include <stdlib.h>
 
 #include "greydb_private.h"
+
+/* What must be left: this, and one part in so many of the file's size. */
+#define ROOM_LEAST	(128 << 10)	/* bytes */
+#define ROOM_PART	128
 
 void
 greydb_value_free(struct greydb_value *value)
@@ -37,6 +44,9 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
 	struct grey_error why;
 	enum grey_status status;
 
+	if (db->handle == NULL)
+		return grey_fail(err, GREY_FAILED,
+		    "the database was closed after a failure");
 	status = db->driver->fetch(db->handle, key, value_r, &why);
 	if (status == GREY_DAMAGED && !db->recovered && !db->batch) {
 		struct grey_error reason = why;
@@ -53,8 +63,30 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
 }
 
 /*
- * Does operation, announced in the journal unless it is one of a batch.  What
- * fails and leaves the file whole takes its announcement back.
+ * Is there room for whatever a store may need: buckets, a larger directory?
+ * To find out half-way is dear: the file must then be checked (greydb_settle).
+ */
+static enum grey_status
+check_room(const struct greydb *db, struct grey_error *err)
+{
+	struct statvfs fs;
+	struct stat st;
+	uint64_t room, wanted;
+
+	if (fstatvfs(db->directory.fd, &fs) == -1 ||
+	    fstatat(db->directory.fd, db->path->file, &st, 0) == -1)
+		return GREY_OK;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	wanted = ROOM_LEAST + (uint64_t)st.st_size / ROOM_PART;
+	if (room >= wanted || fs.f_blocks == 0)
+		return GREY_OK;
+	return grey_fail(err, GREY_FAILED, "no space: %llu kB are left on the "
+	    "file system, a new record may need %llu",
+	    (unsigned long long)room / 1000, (unsigned long long)wanted / 1000);
+}
+
+/*
+ * Does operation, announced in the journal unless it is one of a batch.
  */
 static enum grey_status
 change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
@@ -63,6 +95,10 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 	struct grey_error unwanted;
 	enum grey_status status = GREY_OK;
 
+	if (operation == GREY_OP_STORE)
+		status = check_room(db, err);
+	if (status != GREY_OK)
+		return status;
 	if (!db->batch)
 		status = grey_journal_begin(db->lock, &db->journal, operation,
 		    key, value, err);
@@ -73,8 +109,10 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 	status = operation == GREY_OP_STORE ?
 	    db->driver->store(db->handle, key, value, err) :
 	    db->driver->remove(db->handle, key, err);
-	if (status != GREY_OK)
-		return status;	/* the announcement stays: recover */
+	if (status != GREY_OK) {
+		greydb_settle(db);
+		return status;
+	}
 	db->journal.records += difference;
 	return db->batch ? GREY_OK :
 	    grey_journal_clear(db->lock, &db->journal, err);

@@ -64,6 +64,12 @@ struct greydb_driver {
 	    struct grey_error *err);
 
 	/*
+	 * After a store or remove that failed, with the file closed: takes
+	 * back what it left beyond the file's end.  GREY_OK or GREY_FAILED.
+	 */
+	enum grey_status (*settle)(int fd, struct grey_error *err);
+
+	/*
 	 * Closes it.  sync_sink is -1, or a descriptor that takes the fsync
 	 * in the file's place.  GREY_OK or GREY_FAILED.
 	 */

@@ -167,6 +167,22 @@ driver_remove(void *handle, struct grey_bytes key, struct grey_error *err)
 	return GREY_OK;
 }
 
+/* libgdbm writes the data first, and at last the header that owns it. */
+static enum grey_status
+driver_settle(int fd, struct grey_error *err)
+{
+	struct grey_gdbm_file header;
+	enum grey_status status = grey_gdbm_header(fd, &header, err);
+
+	if (status != GREY_OK)
+		return GREY_FAILED;
+	if (header.size > header.next_block &&
+	    ftruncate(fd, header.next_block) == -1)
+		return grey_fail(err, GREY_FAILED, "cannot truncate: %s",
+		    strerror(errno));
+	return GREY_OK;
+}
+
 static enum grey_status
 driver_close(void *handle, int sync_sink, struct grey_error *err)
 {
@@ -299,6 +315,7 @@ const struct greydb_driver greydb_gdbm = {
 	.fetch = driver_fetch,
 	.store = driver_store,
 	.remove = driver_remove,
+	.settle = driver_settle,
 	.close = driver_close,
 	.recognizes = grey_gdbm_recognizes,
 	.block_size = driver_block_size,

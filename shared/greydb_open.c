@@ -192,6 +192,31 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 	    grey_journal_clear(db->lock, &db->journal, err) : status;
 }
 
+void
+greydb_settle(struct greydb *db)
+{
+	struct greydb_report report;
+	struct grey_error unwanted;
+	enum grey_status status;
+	int fd;
+
+	drop_handle(db);
+	db->batch = false;
+	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
+	    &fd, &unwanted);
+	if (status != GREY_OK)
+		return;
+	status = db->driver->settle(fd, &unwanted);
+	if (status == GREY_OK)
+		status = db->driver->check(fd, false, NULL, NULL, &report,
+		    &unwanted);
+	(void)close(fd);
+	if (status != GREY_OK)
+		return;
+	db->journal.records = report.records;
+	(void)grey_journal_clear(db->lock, &db->journal, &unwanted);
+}
+
 /* Is there a file at all?  What it is shows when it is opened. */
 static bool
 exists(const struct greydb *db)

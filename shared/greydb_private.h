@@ -27,6 +27,13 @@ struct greydb {
 enum grey_status greydb_recover(struct greydb *db, const char *why,
     struct grey_error *err);
 
+/*
+ * After a change that failed: if the file is as sound as before, its
+ * announcement is taken back, so that others need not recover.  Else the next
+ * one does.
+ */
+void greydb_settle(struct greydb *db);
+
 /* Unlocks, and frees everything but the driver's handle. */
 void greydb_release(struct greydb *db);
 

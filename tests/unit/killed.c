@@ -1,7 +1,8 @@
 /*
  * A writer that is killed before its k-th write, for every k of every
  * operation: the next call recovers by itself, completes what was announced
- * and has lost nothing.  EXIGREY_CRASH_OPERATIONS says how many operations.
+ * and has lost nothing.  The same where the disk is full from the k-th write
+ * on.  EXIGREY_CRASH_OPERATIONS says how many operations.
  *
  * This program's own write(2) and its like stand before the C library's, for
  * libgdbm too, and count.
@@ -24,14 +25,21 @@
 #define VALUE_SIZES	3
 
 static long writes_left = -1;	/* -1: no limit */
+static bool disk_full;		/* then the database's writes fail instead */
 
-static void
+/* Returns false if the write is to fail. */
+static bool
 count_write(void)
 {
+	if (writes_left == 0 && disk_full) {
+		errno = ENOSPC;
+		return false;
+	}
 	if (writes_left == 0)
 		(void)kill(getpid(), SIGKILL);
 	if (writes_left > 0)
 		writes_left--;
+	return true;
 }
 
 #define EXPORT	__attribute__((visibility("default")))
@@ -45,30 +53,27 @@ EXPORT int renameat(int from_dir, const char *from, int to_dir,
 ssize_t
 write(int fd, const void *data, size_t size)
 {
-	count_write();
-	return syscall(SYS_write, fd, data, size);
+	return !count_write() ? -1 : syscall(SYS_write, fd, data, size);
 }
 
+/* The lock file's, which always lie within what it has: they do not fail. */
 ssize_t
 pwrite64(int fd, const void *data, size_t size, off64_t at)
 {
-	count_write();
-	return syscall(SYS_pwrite64, fd, data, size, at);
+	return !disk_full && !count_write() ? -1 : syscall(SYS_pwrite64, fd, data, size, at);
 }
 
 ssize_t
 pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
 {
-	count_write();
-	return syscall(SYS_pwritev, fd, parts, count, (long)at,
+	return !count_write() ? -1 : syscall(SYS_pwritev, fd, parts, count, (long)at,
 	    (long)(at >> 32));
 }
 
 int
 renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-	count_write();
-	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
+	return !count_write() ? -1 : (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
 }
 
 /* What the database must hold: a size of value for each key, 0: none. */
@@ -339,11 +344,106 @@ every_write_of_every_operation(void **state)
 	test_db_end(&test);
 }
 
+/* Tries the operation on a disk that is full from a write on. */
+static enum grey_status
+try_full(struct test_db *test, struct model *model, int key, int size,
+    long limit)
+{
+	const struct greydb_settings settings = {
+		.timeout = 10, .now = 1000, .create = true
+	};
+	struct grey_error err = { .text = "" };
+	enum grey_status status, closed;
+	struct greydb *db;
+	char buffer[96];
+
+	writes_left = limit;
+	disk_full = true;
+	status = greydb_open(&test->session, &test->path, &settings, &db,
+	    &err);
+	if (status == GREY_OK) {
+		status = size == 0 ?
+		    greydb_delete(db, test_key(model->keys[key]), &err) :
+		    greydb_store(db, test_key(model->keys[key]),
+		    value_of(key, size, buffer), &err);
+		closed = greydb_close(&db, NULL);
+		status = status == GREY_OK ? closed : status;
+	}
+	writes_left = -1;
+	disk_full = false;
+	if (status != GREY_OK && strstr(err.text, "No space") == NULL)
+		fail_msg("'%s' does not say why", err.text);
+	return status;
+}
+
+static bool
+holds(struct test_db *test, struct model *model, int key, int size)
+{
+	struct greydb *db = test_open(test);
+	struct greydb_value value = { 0 };
+	enum grey_status status;
+	bool is_so;
+
+	status = greydb_fetch(db, test_key(model->keys[key]), &value, NULL);
+	is_so = status == (size > 0 ? GREY_OK : GREY_NOT_FOUND) &&
+	    value.size == (size_t)size * 32;
+	greydb_value_free(&value);
+	test_close(db);
+	return is_so;
+}
+
+static void
+a_full_disk_at_every_write(void **state)
+{
+	static struct model model;
+	struct test_db base, test;
+	long failures = 0, recoveries = 0;
+
+	(void)state;
+	find_keys(&model);
+	test_db_begin(&base);
+	test_db_begin(&test);
+	for (int i = 0; i < FIRST_RECORDS; i++) {
+		apply(&base, &model, i, 1);
+		note(&model, i, 1);
+	}
+	for (int i = 0; i < OPERATIONS; i++) {
+		int size, key = choose(&model, i, &size);
+		int before = model.sizes[key];
+
+		for (long limit = 0;; limit++) {
+			copy_database(&base, &test);
+			test.lines = 0;
+			if (try_full(&test, &model, key, size, limit) ==
+			    GREY_OK)
+				break;
+			failures++;
+			/* Done or not, but nothing in between. */
+			if (!holds(&test, &model, key, before))
+				note(&model, key, size);
+			check_all(&test, &model);
+			note(&model, key, before);
+			recoveries += test.lines > 0;
+		}
+		note(&model, key, size);
+		check_all(&test, &model);
+		copy_database(&test, &base);
+	}
+	assert_true(failures > OPERATIONS * 2);
+	/* Most failures leave the file whole: nobody has to recover. */
+	print_message("# %ld failures, %ld recoveries\n", failures,
+	    recoveries);
+	assert_true(recoveries < failures / 2);
+	test_db_end(&base);
+	test_db_end(&test);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_write_of_every_operation)
+		cmocka_unit_test(every_write_of_every_operation),
+		cmocka_unit_test(a_full_disk_at_every_write)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
