@@ -165,7 +165,7 @@ static const struct option_row list_options[] = {
 const struct command command_list = {
 	.name = "list", .run = run_list, .max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_FILTER |
-	    TAKES_LIFETIMES,
+	    TAKES_LIFETIMES | LISTS,
 	.options = list_options,
 	.usage = "[FILTER] [--sort FIELD] [--reverse] [--limit N]",
 	.summary = "list records, all or those that match a filter",
@@ -179,8 +179,8 @@ const struct command command_list = {
 	    "  USED     when it last passed\n"
 	    "  COUNT    how often it passed\n\n"
 	    "Tab gives item, state, created, used, count, flags, with times in"
-	    " seconds since 1970. Text and tab write bytes that do not print "
-	    "as \\ooo, a backslash as \\\\. JSON is an object a line; an item "
+	    " seconds since 1970. Text and tab write a backslash, and bytes "
+	    "that do not print, as \\ooo. JSON is an object a line; an item "
 	    "that is not UTF-8 is item_hex in it.\n\n"
 	    "    exigrey list --state grey --older-than 1h --sort created\n",
 };

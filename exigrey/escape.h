@@ -10,8 +10,8 @@
 #include "bytes.h"
 
 /*
- * Writes bytes as text: what is not printable ASCII as \ooo (three octal
- * digits), a backslash as two.  strunvis(3) and printf(1)'s %b restore them.
+ * Writes bytes as text: a backslash, and what is not printable ASCII, as \ooo
+ * (three octal digits).  strunvis(3) restores them.
  */
 void escape_text(FILE *file, struct grey_bytes bytes);
 

@@ -38,20 +38,20 @@ parse_date(const char *text, int64_t *moment_r)
 {
 	for (size_t i = 0; i < sizeof(date_forms) / sizeof(date_forms[0]);
 	    i++) {
-		struct tm tm = { .tm_isdst = -1 }, given;
+		struct tm tm = { .tm_isdst = -1 };
 		const char *end = after_shape(text, date_forms[i].shape);
 		time_t t;
+		int month;
 
 		if (end == NULL || !(*end == '\0' || strcmp(end, "Z") == 0))
 			continue;
 		if (strptime(text, date_forms[i].format, &tm) != end)
 			return false;
-		given = tm;
+		month = tm.tm_mon;
 		t = *end == 'Z' ? timegm(&tm) : mktime(&tm);
 		*moment_r = (int64_t)t;
 		/* 31 February becomes 3 March: that was not meant. */
-		return t >= 0 && tm.tm_mday == given.tm_mday &&
-		    tm.tm_mon == given.tm_mon;
+		return t >= 0 && tm.tm_mon == month;
 	}
 	return false;
 }

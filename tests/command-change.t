@@ -266,5 +266,7 @@ like($c->must(qw(delete --all)),
 $c->store("bad\0" => "1 2\0");
 like($c->must(qw(set bad --count 4 --format tab)), qr/^bad\tpassed\t.*\t4\t$/,
     'set: a broken one is new');
+$c->store("bad\0" => 'x' x 5000);
+is($c->run(qw(set bad))->{status}, 0, 'set: a broken one, longer than any');
 
 done_testing;

@@ -95,5 +95,7 @@ $r = $c->run(qw(unseen bad));
 is($r->{out}, "yes\n", 'broken record: new');
 like($r->{err}, qr/^exigrey: .*does not parse/, 'broken record: said');
 is($c->run(qw(unseen bad))->{err}, '', 'broken record: mended');
+$c->store("bad\0" => 'x' x 5000);
+is($c->run(qw(unseen bad))->{out}, "yes\n", 'longer than any: new');
 
 done_testing;

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Fcntl qw(:flock);
 use Test::More;
 use Command;
 
@@ -98,5 +99,45 @@ $c->store(map { ("big$_" . 'x' x 60000 . "\0" => $old) } 1 .. 40);
 like($c->must('purge'), qr/^deleted 1040 of 2042 records of .*: 1040 never/,
     'many');
 is(scalar(split / /, $c->items), 1002, 'many: what is left');
+
+# What passed after the snapshot was taken stays: it is judged again under the
+# lock.  While the test holds that shared, purge can take the snapshot and must
+# then wait; meanwhile the value is changed in the file.
+sub has_snapshot
+{
+	my ($pid) = @_;
+
+	for my $fd (glob("/proc/$pid/fd/*")) {
+		my $to = readlink($fd) // '';
+		return 1 if $to =~ /#\d+ \(deleted\)$/ &&
+		    (-s $fd // 0) == -s $c->db;
+	}
+	return 0;
+}
+for my $command ([qw(purge)], [qw(delete --max-count 0)]) {
+	$c->fill(a => [2 * $day, 2 * $day, 0]);
+	# More than a batch: the first waits while the snapshot is walked.
+	$c->store(map { ("other$_\0" => "5 5 0\0") } 1 .. 300);
+	my ($before) = (split /\t/, $c->must(qw(show a --format tab)))[2];
+	my $after = time;
+
+	open(my $lock, '+<', $c->db . '.lock') or die;
+	flock($lock, LOCK_SH) or die;
+	my $pid = open(my $purge, '-|', Tree::build('exigrey'), '-d', $c->db,
+	    @$command) // die;
+	select(undef, undef, undef, 0.001) until has_snapshot($pid) ||
+	    time > $after + 5;
+	my $file = Tree::slurp($c->db);
+	is($file =~ s/(?<=a\0)\Q$before $before\E 0\0/$after $after 7\0/, 1,
+	    "@$command: the record that changes");
+	open(my $db, '+<', $c->db) or die;
+	print $db $file;
+	close($db);
+	close($lock);
+	like(scalar(<$purge>), qr/^deleted 300 of 301 records/,
+	    "@$command: says what it deleted");
+	close($purge);
+	is($c->items, 'a', "@$command: what passed meanwhile stays");
+}
 
 done_testing;

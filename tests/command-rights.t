@@ -205,6 +205,15 @@ SKIP: {
 chown($user, $user + 1, $spool) or die;
 chmod(0750, $spool) or die;
 system('rm', '-rf', "$spool/grey");
+SKIP: {
+	skip('no strace', 1) unless -x '/usr/bin/strace';
+	my $r = $c->program({ env => { PATH => "$directory/bin:/bin" } },
+	    '/usr/bin/strace', '-qq', '-e', 'trace=setresuid,getuid',
+	    Tree::build('exigrey'), 'list');
+	skip('strace does not work here', 1) if $r->{err} =~ /ptrace|Leak/;
+	like($r->{err}, qr/setresuid\($user, /, 'root: the owner of the spool '
+	    . 'where there is no grey');
+}
 is(spooled({}, qw(set a))->{status}, 0, 'root: set makes grey');
 for my $path ("$spool/grey", "$spool/grey/seen") {
 	is(owner($path), "$user " . ($user + 1), "root: owner of $path");
