@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "number.h"
+
 static const struct unit {
 	char	letter;
 	int64_t	seconds;
@@ -30,25 +32,6 @@ add_part(int64_t *sum, int64_t number, int64_t unit)
 	    !__builtin_add_overflow(*sum, part, sum);
 }
 
-/* Reads digits from *at on; false if there are none or the number is large. */
-static bool
-read_number(struct grey_bytes text, size_t *at, int64_t *number_r)
-{
-	size_t start = *at;
-	int64_t n = 0;
-
-	for (; *at < text.size; ++*at) {
-		char c = text.data[*at];
-		if (c < '0' || c > '9')
-			break;
-		if (__builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, c - '0', &n))
-			return false;
-	}
-	*number_r = n;
-	return *at > start;
-}
-
 enum grey_status
 grey_duration_parse(struct grey_bytes text, int64_t *seconds_r,
     struct grey_error *err)
@@ -58,7 +41,7 @@ grey_duration_parse(struct grey_bytes text, int64_t *seconds_r,
 
 	do {
 		start = at;
-		if (!read_number(text, &at, &number))
+		if (!grey_number_read(text, &at, &number))
 			goto bad;
 		if (at < text.size)
 			unit = unit_seconds(text.data[at++]);

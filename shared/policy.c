@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "duration.h"
+#include "number.h"
 
 typedef enum grey_status set_fn(struct grey_bytes value, void *setting,
     struct grey_error *err);
@@ -17,18 +18,8 @@ set_duration(struct grey_bytes value, void *setting, struct grey_error *err)
 static enum grey_status
 set_number(struct grey_bytes value, void *setting, struct grey_error *err)
 {
-	int64_t n = 0;
-
-	for (size_t i = 0; i < value.size; i++)
-		if (value.data[i] < '0' || value.data[i] > '9' ||
-		    __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, value.data[i] - '0', &n))
-			goto bad;
-	if (value.size == 0)
-		goto bad;
-	*(int64_t *)setting = n;
-	return GREY_OK;
-bad:
+	if (grey_number_parse(value, setting))
+		return GREY_OK;
 	return grey_fail(err, GREY_INVALID, "'%.*s' is no number",
 	    (int)value.size, value.data);
 }

@@ -3,27 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * Reads a decimal number without a leading zero from *at on.
- */
+#include "number.h"
+
+/* A number without a leading zero: Exim's ${eval} would read octal. */
 static bool
 read_number(struct grey_bytes text, size_t *at, int64_t *number_r)
 {
-	size_t start = *at;
-	int64_t n = 0;
+	const size_t start = *at;
 
-	for (; *at < text.size; ++*at) {
-		char c = text.data[*at];
-		if (c < '0' || c > '9')
-			break;
-		if (*at == start + 1 && text.data[start] == '0')
-			return false;
-		if (__builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, c - '0', &n))
-			return false;
-	}
-	*number_r = n;
-	return *at > start;
+	return grey_number_read(text, at, number_r) &&
+	    (*at == start + 1 || text.data[start] != '0');
 }
 
 static bool
