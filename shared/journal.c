@@ -18,11 +18,12 @@
 static const char *const names[] = { "none", "store", "delete", "batch" };
 #define OPERATIONS	(sizeof(names) / sizeof(names[0]))
 
+/* n is what the write returned: only -1 sets errno. */
 static enum grey_status
-write_failed(struct grey_error *err)
+write_failed(ssize_t n, struct grey_error *err)
 {
 	return grey_fail(err, GREY_FAILED, "cannot write the lock file: %s",
-	    strerror(errno));
+	    strerror(n == -1 ? errno : ENOSPC));
 }
 
 static bool
@@ -83,13 +84,13 @@ grey_journal_clear(int fd, struct grey_journal *journal,
     struct grey_error *err)
 {
 	char line[LINE_SIZE];
+	ssize_t n;
 
 	journal->operation = GREY_OP_NONE;
 	journal->key_size = journal->value_size = 0;
 	format_line(journal, line);
-	if (pwrite(fd, line, sizeof(line), 0) != (ssize_t)sizeof(line))
-		return write_failed(err);
-	return GREY_OK;
+	n = pwrite(fd, line, sizeof(line), 0);
+	return n == LINE_SIZE ? GREY_OK : write_failed(n, err);
 }
 
 static struct iovec
@@ -109,7 +110,7 @@ grey_journal_begin(int fd, struct grey_journal *journal,
 	char line[LINE_SIZE];
 	struct iovec parts[3];
 	const ssize_t body = (ssize_t)(key.size + value.size);
-	ssize_t whole = LINE_SIZE + body;
+	ssize_t whole = LINE_SIZE + body, n;
 
 	journal->operation = operation;
 	journal->key_size = key.size;
@@ -123,13 +124,13 @@ grey_journal_begin(int fd, struct grey_journal *journal,
 	 * in the first page is written before the line that announces it.
 	 */
 	if (whole > PAGE) {
-		if (pwritev(fd, parts + 1, 2, LINE_SIZE) != body)
-			return write_failed(err);
+		n = pwritev(fd, parts + 1, 2, LINE_SIZE);
+		if (n != body)
+			return write_failed(n, err);
 		whole = LINE_SIZE;
 	}
-	if (pwritev(fd, parts, whole == LINE_SIZE ? 1 : 3, 0) != whole)
-		return write_failed(err);
-	return GREY_OK;
+	n = pwritev(fd, parts, whole == LINE_SIZE ? 1 : 3, 0);
+	return n == whole ? GREY_OK : write_failed(n, err);
 }
 
 enum grey_status

@@ -114,11 +114,38 @@ wait_for_lock(int fd, enum grey_lock_kind kind, int64_t timeout)
 	return GREY_OK;
 }
 
+/* The breaker of a lock, or NULL. */
+static struct grey_breaker *
+breaker_of(struct grey_session *session, uint64_t lock)
+{
+	for (size_t i = 0; i < GREY_BREAKERS; i++)
+		if (session->breakers[i].lock == lock)
+			return &session->breakers[i];
+	return NULL;
+}
+
 /* Is this lock one that lately could not be had? */
 static bool
-breaker_open(const struct grey_breaker *breaker, uint64_t lock)
+is_stuck(struct grey_session *session, uint64_t lock)
 {
-	return breaker->lock == lock && monotonic() < breaker->until;
+	const struct grey_breaker *breaker = breaker_of(session, lock);
+
+	return breaker != NULL && monotonic() < breaker->until;
+}
+
+/* Notes that a lock could not be had, in place of the oldest such note. */
+static void
+note_stuck(struct grey_session *session, uint64_t lock)
+{
+	struct grey_breaker *breaker = breaker_of(session, lock);
+
+	if (breaker == NULL) {
+		breaker = &session->breakers[0];
+		for (size_t i = 1; i < GREY_BREAKERS; i++)
+			if (session->breakers[i].until < breaker->until)
+				breaker = &session->breakers[i];
+	}
+	*breaker = (struct grey_breaker){ lock, monotonic() + BREAKER_TIME };
 }
 
 static enum grey_status
@@ -140,9 +167,8 @@ open_lock(const struct grey_directory *directory, const char *name, int *fd_r,
 	return status;
 }
 
-/* Was the file deleted between open and lock?  Then it locks nothing. */
-static bool
-is_orphan(int fd)
+bool
+grey_lock_lost(int fd)
 {
 	struct stat st;
 
@@ -155,25 +181,27 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
     int64_t timeout, int *fd_r, struct grey_error *err)
 {
 	const uint64_t lock = lock_id(path);
+	struct grey_breaker *breaker;
 	char name[LOCK_NAME_MAX];
 	enum grey_status status;
 	int fd = -1;
 
 	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
-	if (breaker_open(&session->breaker, lock))
+	if (is_stuck(session, lock))
 		timeout = 0;
 	for (;;) {
 		status = open_lock(directory, name, &fd, err);
 		if (status != GREY_OK)
 			return status;
 		status = wait_for_lock(fd, kind, timeout);
-		if (status != GREY_OK || !is_orphan(fd))
+		if (status != GREY_OK || !grey_lock_lost(fd))
 			break;
 		(void)close(fd);
 	}
 	if (status == GREY_OK) {
-		if (session->breaker.lock == lock)
-			session->breaker.lock = 0;
+		breaker = breaker_of(session, lock);
+		if (breaker != NULL)
+			*breaker = (struct grey_breaker){ 0 };
 		*fd_r = fd;
 		return GREY_OK;
 	}
@@ -182,8 +210,7 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 		return grey_fail(err, status, "cannot lock '%s/%s': %s",
 		    path->directory, name, strerror(errno));
 	if (timeout > 0)
-		session->breaker = (struct grey_breaker){ lock,
-		    monotonic() + BREAKER_TIME };
+		note_stuck(session, lock);
 	return grey_fail(err, GREY_BUSY, "'%s/%s' is held by another process "
 	    "(see: fuser '%s/%s')", path->directory, name, path->directory,
 	    name);

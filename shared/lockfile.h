@@ -7,6 +7,7 @@
 #ifndef GREY_LOCKFILE_H
 #define GREY_LOCKFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dbpath.h"
@@ -26,6 +27,12 @@ enum grey_status grey_lock_acquire(struct grey_session *session,
     const struct grey_dbpath *path, const struct grey_directory *directory,
     enum grey_lock_kind kind, int64_t timeout, int *fd_r,
     struct grey_error *err);
+
+/*
+ * Returns true if the lock file was deleted, so that others may by now have
+ * another lock: nothing is to be written then.
+ */
+bool grey_lock_lost(int fd);
 
 /* Gives the lock up; *fd becomes -1. */
 void grey_lock_release(int *fd);

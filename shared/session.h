@@ -19,10 +19,12 @@ struct grey_breaker {
 	int64_t	until;		/* on the monotonic clock, in ns */
 };
 
+#define GREY_BREAKERS	4	/* stuck locks that are remembered */
+
 struct grey_session {
 	grey_log_fn		*log;
 	void			*log_arg;
-	struct grey_breaker	 breaker;
+	struct grey_breaker	 breakers[GREY_BREAKERS];
 	char			 boot_id[GREY_BOOT_ID + 1];
 	int			 sync_sink;	/* -1, or where syncs go */
 };
