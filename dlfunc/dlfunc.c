@@ -283,19 +283,23 @@ record(uschar **yield, int argc, uschar *argv[])
 	const struct grey_policy policy = grey_policy_default();
 	struct greydb_value value = { 0 };
 	struct grey_dbpath path;
-	struct grey_bytes item, text;
+	struct grey_key key = { .suffix = { "", 0 } };
+	struct grey_bytes text;
 	struct grey_error err;
 	enum grey_status status;
 
 	status = check_count(argc, argv, 2, "ITEM}{DB}", &err);
+	if (status == GREY_OK) {
+		key.item = grey_bytes_of((const char *)argv[0]);
+		status = grey_key_check(&key, &err);
+	}
 	if (status == GREY_OK)
 		status = resolve(argc, argv, 1, &path, &err);
 	if (status != GREY_OK)
 		return fails(yield, "record", err.text);
-	item = grey_bytes_of((const char *)argv[0]);
 	status = greylist_record(session(), &path, &(struct greydb_settings){
-	    .timeout = policy.timeout, .now = wall_clock() }, item, &value,
-	    &err);
+	    .timeout = policy.timeout, .now = wall_clock(),
+	    .read_only = exim_host_checking() }, key.item, &value, &err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		log_now(NULL, err.text);
 	text = grey_record_text(greydb_value_bytes(&value));

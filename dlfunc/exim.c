@@ -75,7 +75,18 @@ exim_spool_directory(void)
 bool
 exim_host_checking(void)
 {
-	return &host_checking != NULL && host_checking != 0;
+	/*
+	 * An int in the releases that were looked at.  Should it become a bool
+	 * of one byte, its neighbours must not decide: for nothing would be
+	 * stored then, ever.
+	 */
+	const int one = 1;
+	const void *p = &host_checking;
+
+	if (p == NULL)
+		return false;
+	return *(const char *)(const void *)&one == 1 ?
+	    *(const char *)p != 0 : host_checking != 0;
 }
 
 /* Is version that release, or a later correction of it: "4.94", "4.94.2"? */

@@ -164,7 +164,7 @@ grey_directory_open(const struct grey_dbpath *path, bool create,
 		    "written by everybody: chmod o-w it", path->directory);
 	}
 	*directory_r = (struct grey_directory){ .fd = fd, .uid = st.st_uid,
-	    .gid = st.st_gid, .mode = st.st_mode & 0666 };
+	    .gid = st.st_gid, .mode = st.st_mode & 0664 };
 	return GREY_OK;
 }
 

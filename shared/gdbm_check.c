@@ -1,7 +1,9 @@
 #include "gdbm_check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WINDOW_MAX	((size_t)32 << 20)	/* bytes of the bit map */
 
@@ -67,10 +69,15 @@ take(struct check *check, off_t at, off_t size, const char *what)
 	off_t first = at > check->from ? at : check->from;
 	off_t end = at + size < check->to ? at + size : check->to;
 
-	if (first >= end || set_bits(check->map,
+	if (first < end && !set_bits(check->map,
 	    (uint64_t)(first - check->from), (uint64_t)(end - check->from)))
-		return GREY_OK;
-	return note_text(check, what, at);
+		return note_text(check, what, at);
+	/* Once, in the window that it ends in. */
+	if (at + size > check->file.next_block && at + size > check->from &&
+	    at + size <= check->to)
+		return note_text(check, "something lies beyond the end that "
+		    "the header tells", at);
+	return GREY_OK;
 }
 
 static bool
@@ -241,13 +248,63 @@ check_window(struct check *check, struct grey_error *err)
 	    "the directory shares space with the header");
 	if (status == GREY_OK) {
 		status = grey_gdbm_free_space(file, visit_space, check, err);
-		if (status == GREY_DAMAGED && check->report.problems == 0)
+		if (status == GREY_DAMAGED && (check->problem != NULL ?
+		    first_window(check) : check->report.problems == 0))
 			status = note(check, err);
 		else if (status == GREY_DAMAGED && check->problem != NULL)
 			status = GREY_OK;
 	}
 	if (status == GREY_OK)
 		status = check_buckets(check, err);
+	return status;
+}
+
+/* Goes through the file, which may have any length if any_end. */
+static enum grey_status
+check_file(struct check *check, int fd, bool any_end, struct grey_error *err)
+{
+	enum grey_status status;
+	off_t end, window;
+
+	status = grey_gdbm_begin(fd, &check->file, err);
+	if (status == GREY_DAMAGED)
+		(void)note(check, err);
+	if (status != GREY_OK)
+		return status;
+	end = check->file.next_block > check->file.size ?
+	    check->file.next_block : check->file.size;
+	window = (off_t)WINDOW_MAX * 8 < end ? (off_t)WINDOW_MAX * 8 : end;
+	check->report.file_size = check->file.size;
+	check->report.block_size = check->file.block_size;
+	check->report.directory = (int64_t)(check->file.entries *
+	    sizeof(off_t));
+	check->map = malloc((size_t)window / 8 + 16);
+	if (check->map == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	if (!any_end && check->file.next_block != check->file.size)
+		status = note_text(check, "the file does not end where its "
+		    "header says", check->file.size);
+	for (; status == GREY_OK && check->from < end;
+	    check->from = check->to) {
+		check->to = check->from + window < end ?
+		    check->from + window : end;
+		status = check_window(check, err);
+	}
+	return status;
+}
+
+static enum grey_status
+run_check(struct check *check, int fd, bool any_end, struct grey_error *err)
+{
+	enum grey_status status = check_file(check, fd, any_end, err);
+
+	if (check->report.problems > 0 &&
+	    (status == GREY_OK || status == GREY_DAMAGED)) {
+		status = GREY_DAMAGED;
+		*err = check->first;
+	}
+	free(check->map);
+	grey_gdbm_end(&check->file);
 	return status;
 }
 
@@ -258,42 +315,24 @@ grey_gdbm_check(int fd, bool keys, greydb_problem_fn *problem, void *arg,
 	struct check check = { .problem = problem, .arg = arg, .keys = keys };
 	struct grey_error unwanted;
 	enum grey_status status;
-	off_t end, window;
 
-	if (err == NULL)
-		err = &unwanted;
-	status = grey_gdbm_begin(fd, &check.file, err);
-	if (status == GREY_DAMAGED)
-		(void)note(&check, err);
-	if (status != GREY_OK)
-		goto out;
-	end = check.file.next_block > check.file.size ?
-	    check.file.next_block : check.file.size;
-	window = (off_t)WINDOW_MAX * 8 < end ? (off_t)WINDOW_MAX * 8 : end;
-	check.report.file_size = check.file.size;
-	check.report.block_size = check.file.block_size;
-	check.report.directory = (int64_t)(check.file.entries * sizeof(off_t));
-	check.map = malloc((size_t)window / 8 + 16);
-	if (check.map == NULL) {
-		status = grey_fail(err, GREY_FAILED, "out of memory");
-		goto out;
-	}
-	if (check.file.next_block != check.file.size)
-		status = note_text(&check, "the file does not end where its "
-		    "header says", check.file.size);
-	for (; status == GREY_OK && check.from < end; check.from = check.to) {
-		check.to = check.from + window < end ? check.from + window :
-		    end;
-		status = check_window(&check, err);
-	}
-	if (check.report.problems > 0 &&
-	    (status == GREY_OK || status == GREY_DAMAGED)) {
-		status = GREY_DAMAGED;
-		*err = check.first;
-	}
-out:
+	status = run_check(&check, fd, false, err != NULL ? err : &unwanted);
 	*report_r = check.report;
-	free(check.map);
-	grey_gdbm_end(&check.file);
 	return status;
+}
+
+enum grey_status
+grey_gdbm_settle(int fd, int64_t *records_r, struct grey_error *err)
+{
+	struct check check = { .keys = true };
+	enum grey_status status = run_check(&check, fd, true, err);
+
+	if (status != GREY_OK)
+		return status;
+	*records_r = check.report.records;
+	if (check.file.size != check.file.next_block &&
+	    ftruncate(fd, check.file.next_block) == -1)
+		return grey_fail(err, GREY_FAILED,
+		    "cannot change the file's size: %s", strerror(errno));
+	return GREY_OK;
 }

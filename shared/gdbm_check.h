@@ -22,4 +22,15 @@ enum grey_status grey_gdbm_check(int fd, bool keys,
     greydb_problem_fn *problem, void *arg,
     struct greydb_report *report_r, struct grey_error *err);
 
+/*
+ * After a writer that failed or died: checks all as above, and if nothing is
+ * wrong but the file's length, gives it the one that its header tells.  (Not
+ * before: a header that is older than the directory would cut off what that
+ * leads to.)
+ * Returns GREY_OK with the number of records; GREY_DAMAGED, the file then
+ * unchanged; GREY_INVALID; GREY_FAILED.
+ */
+enum grey_status grey_gdbm_settle(int fd, int64_t *records_r,
+    struct grey_error *err);
+
 #endif

@@ -67,7 +67,6 @@ struct disk_bucket {
 #define MAGIC_SYNCS_NATIVE	(sizeof(off_t) == 8 ? MAGIC_SYNCS_64 : \
 				    MAGIC_SYNCS_32)
 
-#define HASH_BITS	31
 /*
  * How far next_block may lie beyond the file's end: releases before 1.20 could
  * leave it a little beyond.  libgdbm fills the file up to it with zeros, so a
@@ -151,7 +150,7 @@ directory_bits(size_t entries)
 {
 	int bits = 0;
 
-	while (bits < HASH_BITS && ((size_t)1 << bits) < entries)
+	while (bits < GREY_GDBM_HASH_BITS && ((size_t)1 << bits) < entries)
 		bits++;
 	return ((size_t)1 << bits) == entries ? bits : -1;
 }
@@ -278,33 +277,63 @@ current(const struct grey_gdbm_file *file)
 	return (const void *)file->bucket;
 }
 
-enum grey_status
-grey_gdbm_next_bucket(struct grey_gdbm_file *file, uint32_t *entry,
+/* Reads the bucket at an address that the directory has at entry. */
+static enum grey_status
+read_bucket(struct grey_gdbm_file *file, uint32_t entry, off_t at,
     struct grey_gdbm_bucket *bucket_r, struct grey_error *err)
 {
 	const struct disk_bucket *bucket = current(file);
 	enum grey_status status;
-	uint32_t i = *entry;
-	off_t at;
 
-	if (i >= file->entries)
-		return GREY_NOT_FOUND;
-	at = file->directory[i];
-	while (*entry < file->entries && file->directory[*entry] == at)
-		++*entry;
 	if (!inside(file, at, file->bucket_size))
 		return damaged(err, "a bucket lies outside the file",
-		    file->directory_at + (off_t)(i * sizeof(off_t)));
+		    file->directory_at + (off_t)(entry * sizeof(off_t)));
 	status = read_at(file, file->bucket, file->bucket_size, at, err);
 	if (status != GREY_OK)
 		return status;
 	if (bucket->bits < 0 || bucket->bits > file->bits ||
 	    bucket->count < 0 || (uint32_t)bucket->count > file->elements)
 		return damaged(err, "this is no bucket", at);
-	*bucket_r = (struct grey_gdbm_bucket){ .first = i, .end = *entry,
-	    .at = at, .bits = bucket->bits,
+	*bucket_r = (struct grey_gdbm_bucket){ .first = entry,
+	    .end = entry + 1, .at = at, .bits = bucket->bits,
 	    .count = (uint32_t)bucket->count };
 	return GREY_OK;
+}
+
+enum grey_status
+grey_gdbm_next_bucket(struct grey_gdbm_file *file, uint32_t *entry,
+    struct grey_gdbm_bucket *bucket_r, struct grey_error *err)
+{
+	const uint32_t first = *entry;
+	enum grey_status status;
+	off_t at;
+
+	if (first >= file->entries)
+		return GREY_NOT_FOUND;
+	at = file->directory[first];
+	while (*entry < file->entries && file->directory[*entry] == at)
+		++*entry;
+	status = read_bucket(file, first, at, bucket_r, err);
+	bucket_r->end = *entry;
+	return status;
+}
+
+enum grey_status
+grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
+    struct grey_gdbm_bucket *bucket_r, struct grey_error *err)
+{
+	const uint32_t entry = grey_gdbm_entry_of(file, hash);
+	enum grey_status status;
+	off_t at;
+
+	if (file->bucket == NULL)
+		file->bucket = malloc(file->bucket_size);
+	if (file->bucket == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	status = read_at(file, &at, sizeof(at), file->directory_at +
+	    (off_t)(entry * sizeof(off_t)), err);
+	return status == GREY_OK ?
+	    read_bucket(file, entry, at, bucket_r, err) : status;
 }
 
 enum grey_status
@@ -324,9 +353,9 @@ grey_gdbm_element(const struct grey_gdbm_file *file, uint32_t i,
 	return GREY_OK;
 }
 
-/* GDBM's hash of a key (hash.c): 31 bits. */
-static uint32_t
-hash_of(struct grey_bytes key)
+/* hash.c */
+uint32_t
+grey_gdbm_hash(struct grey_bytes key)
 {
 	uint32_t value = 0x238f13afU * (uint32_t)key.size;
 
@@ -357,7 +386,7 @@ grey_gdbm_record(struct grey_gdbm_file *file,
 	*key_r = (struct grey_bytes){ file->record, element->key_size };
 	*value_r = (struct grey_bytes){ file->record + element->key_size,
 	    element->value_size };
-	if (hash_of(*key_r) != element->hash)
+	if (grey_gdbm_hash(*key_r) != element->hash)
 		return damaged(err, "a key has not the hash that leads to it",
 		    element->at);
 	return GREY_OK;
@@ -366,7 +395,7 @@ grey_gdbm_record(struct grey_gdbm_file *file,
 uint32_t
 grey_gdbm_entry_of(const struct grey_gdbm_file *file, uint32_t hash)
 {
-	return hash >> (HASH_BITS - file->bits);
+	return hash >> (GREY_GDBM_HASH_BITS - file->bits);
 }
 
 static enum grey_status

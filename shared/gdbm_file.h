@@ -19,8 +19,9 @@
 #include "bytes.h"
 #include "status.h"
 
+#define GREY_GDBM_HASH_BITS	31
 #define GREY_GDBM_BLOCK_MIN	512
-#define GREY_GDBM_BLOCK_MAX	65536
+#define GREY_GDBM_BLOCK_MAX	(1 << 20)
 
 struct grey_gdbm_file {
 	int		 fd;
@@ -110,6 +111,17 @@ enum grey_status grey_gdbm_element(const struct grey_gdbm_file *file,
 enum grey_status grey_gdbm_record(struct grey_gdbm_file *file,
     const struct grey_gdbm_element *element, struct grey_bytes *key_r,
     struct grey_bytes *value_r, struct grey_error *err);
+
+/* GDBM's hash of a key: 31 bits. */
+uint32_t grey_gdbm_hash(struct grey_bytes key);
+
+/*
+ * Reads the bucket that a hash leads to, after grey_gdbm_header alone: the
+ * directory is not read.  grey_gdbm_end frees the buffer.
+ * Returns GREY_OK, GREY_DAMAGED, GREY_FAILED.
+ */
+enum grey_status grey_gdbm_bucket_of(struct grey_gdbm_file *file,
+    uint32_t hash, struct grey_gdbm_bucket *bucket_r, struct grey_error *err);
 
 /* The directory entry that a hash leads to. */
 uint32_t grey_gdbm_entry_of(const struct grey_gdbm_file *file, uint32_t hash);

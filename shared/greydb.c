@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "greydb_private.h"
+#include "lockfile.h"
 
 /* What must be left: this, and one part in so many of the file's size. */
 #define ROOM_LEAST	(128 << 10)	/* bytes */
@@ -48,6 +49,9 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
 		return grey_fail(err, GREY_FAILED,
 		    "the database was closed after a failure");
 	status = db->driver->fetch(db->handle, key, value_r, &why);
+	if (status == GREY_DAMAGED)
+		/* A batch keeps its announcement: the next one recovers. */
+		db->damaged = db->batch;
 	if (status == GREY_DAMAGED && !db->recovered && !db->batch) {
 		struct grey_error reason = why;
 		status = greydb_recover(db, reason.text, &why);
@@ -97,6 +101,12 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 
 	if (operation == GREY_OP_STORE)
 		status = check_room(db, err);
+	if (status == GREY_OK && difference > 0)
+		status = db->driver->admit(db->handle, key,
+		    db->journal.records, err);
+	if (status == GREY_OK && grey_lock_lost(db->lock))
+		status = grey_fail(err, GREY_FAILED,
+		    "somebody removed the lock file");
 	if (status != GREY_OK)
 		return status;
 	if (!db->batch)
@@ -110,7 +120,12 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 	    db->driver->store(db->handle, key, value, err) :
 	    db->driver->remove(db->handle, key, err);
 	if (status != GREY_OK) {
-		greydb_settle(db);
+		/*
+		 * A value that became smaller may be half the old one, half
+		 * the new: then the next one completes what is announced.
+		 */
+		if (difference != 0 || db->batch)
+			greydb_settle(db);
 		return status;
 	}
 	db->journal.records += difference;
@@ -197,7 +212,7 @@ greydb_close(struct greydb **dbp, struct grey_error *err)
 	if (db->handle != NULL)
 		status = db->driver->close(db->handle, db->settings.sync ?
 		    -1 : db->session->sync_sink, &why);
-	if (status == GREY_OK && db->batch)
+	if (status == GREY_OK && db->batch && !db->damaged)
 		status = grey_journal_clear(db->lock, &db->journal, &why);
 	if (status != GREY_OK && err != NULL) {
 		*err = why;

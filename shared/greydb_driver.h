@@ -64,10 +64,22 @@ struct greydb_driver {
 	    struct grey_error *err);
 
 	/*
-	 * After a store or remove that failed, with the file closed: takes
-	 * back what it left beyond the file's end.  GREY_OK or GREY_FAILED.
+	 * Looks whether a new key can be stored without making the file
+	 * unreasonably large for the records it has: keys can be made so that
+	 * they fall into one place.  GREY_OK; GREY_FULL if not; GREY_DAMAGED;
+	 * GREY_FAILED.
 	 */
-	enum grey_status (*settle)(int fd, struct grey_error *err);
+	enum grey_status (*admit)(void *handle, struct grey_bytes key,
+	    int64_t records, struct grey_error *err);
+
+	/*
+	 * After a store or remove that failed or was killed, with the file
+	 * closed: checks all of it, and if nothing is wrong but its length,
+	 * puts that right.  GREY_OK with the number of records; GREY_DAMAGED;
+	 * GREY_INVALID; GREY_FAILED.
+	 */
+	enum grey_status (*settle)(int fd, int64_t *records_r,
+	    struct grey_error *err);
 
 	/*
 	 * Closes it.  sync_sink is -1, or a descriptor that takes the fsync

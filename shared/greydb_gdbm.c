@@ -13,6 +13,7 @@
 
 #include <gdbm.h>
 
+#include "gdbm_admit.h"
 #include "gdbm_check.h"
 #include "gdbm_file.h"
 
@@ -45,6 +46,9 @@ blame(void)
 	case GDBM_BAD_AVAIL:
 	case GDBM_BAD_HASH_TABLE:
 	case GDBM_BAD_DIR_ENTRY:
+	case GDBM_BAD_HASH_ENTRY:
+	case GDBM_BUCKET_CACHE_CORRUPTED:
+	case GDBM_EMPTY_DATABASE:
 	case GDBM_BLOCK_SIZE_ERROR:
 		/* A read that the disk refused is not the file's fault. */
 		return gdbm_errno == GDBM_FILE_READ_ERROR && errno == EIO ?
@@ -155,6 +159,13 @@ driver_store(void *handle, struct grey_bytes key, struct grey_bytes value,
 }
 
 static enum grey_status
+driver_admit(void *handle, struct grey_bytes key, int64_t records,
+    struct grey_error *err)
+{
+	return grey_gdbm_admit(gdbm_fdesc(handle), key, records, err);
+}
+
+static enum grey_status
 driver_remove(void *handle, struct grey_bytes key, struct grey_error *err)
 {
 	if (gdbm_delete(handle, datum_of(key)) != 0) {
@@ -164,22 +175,6 @@ driver_remove(void *handle, struct grey_bytes key, struct grey_error *err)
 	}
 	if (gdbm_needs_recovery(handle))
 		return failed(GREY_FAILED, "cannot delete", err);
-	return GREY_OK;
-}
-
-/* libgdbm writes the data first, and at last the header that owns it. */
-static enum grey_status
-driver_settle(int fd, struct grey_error *err)
-{
-	struct grey_gdbm_file header;
-	enum grey_status status = grey_gdbm_header(fd, &header, err);
-
-	if (status != GREY_OK)
-		return GREY_FAILED;
-	if (header.size > header.next_block &&
-	    ftruncate(fd, header.next_block) == -1)
-		return grey_fail(err, GREY_FAILED, "cannot truncate: %s",
-		    strerror(errno));
 	return GREY_OK;
 }
 
@@ -313,9 +308,10 @@ const struct greydb_driver greydb_gdbm = {
 	.create = driver_create,
 	.open = driver_open,
 	.fetch = driver_fetch,
+	.admit = driver_admit,
 	.store = driver_store,
 	.remove = driver_remove,
-	.settle = driver_settle,
+	.settle = grey_gdbm_settle,
 	.close = driver_close,
 	.recognizes = grey_gdbm_recognizes,
 	.block_size = driver_block_size,

@@ -26,6 +26,26 @@ place_of(const struct greydb *db)
 	};
 }
 
+/*
+ * A new key of a writer that died, unless the file had to grow beyond reason
+ * for it: that must not keep everybody else out.
+ */
+static enum grey_status
+admit_pending(struct greydb *db, struct grey_bytes key,
+    struct grey_error *err)
+{
+	enum grey_status status = db->driver->admit(db->handle, key,
+	    db->journal.records, err);
+
+	if (status == GREY_OK)
+		db->journal.records++;
+	if (status == GREY_FULL)
+		grey_session_log(db->session, "database '%s/%s': what a "
+		    "writer was about to store when it died is dropped: %s",
+		    db->path->directory, db->path->file, err->text);
+	return status;
+}
+
 /* Completes the operation during which a writer died. */
 static enum grey_status
 complete(struct greydb *db, const struct grey_journal *pending,
@@ -47,8 +67,8 @@ complete(struct greydb *db, const struct grey_journal *pending,
 		status = db->driver->fetch(db->handle, key, &old, err);
 		greydb_value_free(&old);
 		if (status == GREY_NOT_FOUND)
-			db->journal.records++;
-		if (status == GREY_OK || status == GREY_NOT_FOUND)
+			status = admit_pending(db, key, err);
+		if (status == GREY_OK)
 			status = db->driver->store(db->handle, key, value,
 			    err);
 	} else {
@@ -59,7 +79,7 @@ complete(struct greydb *db, const struct grey_journal *pending,
 			status = GREY_OK;
 	}
 	free(memory);
-	return status;
+	return status == GREY_FULL ? GREY_OK : status;
 }
 
 static enum grey_status
@@ -83,6 +103,37 @@ drop_handle(struct greydb *db)
 		(void)db->driver->close(db->handle, db->session->sync_sink,
 		    &unwanted);
 	db->handle = NULL;
+}
+
+/* Is the file as sound as if whoever failed or died in it had not begun? */
+static bool
+is_sound(struct greydb *db)
+{
+	struct grey_error unwanted;
+	enum grey_status status;
+	int64_t records;
+	int fd;
+
+	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
+	    &fd, &unwanted);
+	if (status != GREY_OK)
+		return false;
+	status = db->driver->settle(fd, &records, &unwanted);
+	(void)close(fd);
+	if (status == GREY_OK)
+		db->journal.records = records;
+	return status == GREY_OK;
+}
+
+void
+greydb_settle(struct greydb *db)
+{
+	struct grey_error unwanted;
+
+	drop_handle(db);
+	db->batch = false;
+	if (is_sound(db))
+		(void)grey_journal_clear(db->lock, &db->journal, &unwanted);
 }
 
 static void
@@ -122,6 +173,14 @@ rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
 	return status;
 }
 
+static void
+log_recovery(const struct greydb *db, const char *why)
+{
+	grey_session_log(db->session, "database '%s/%s' was recovered (%s): "
+	    "%lld records", db->path->directory, db->path->file, why,
+	    (long long)db->journal.records);
+}
+
 enum grey_status
 greydb_recover(struct greydb *db, const char *why, struct grey_error *err)
 {
@@ -131,9 +190,32 @@ greydb_recover(struct greydb *db, const char *why, struct grey_error *err)
 	if (status == GREY_OK && rewrite.lost > 0)
 		log_loss(db, &rewrite);
 	else if (status == GREY_OK)
-		grey_session_log(db->session, "database '%s/%s' was recovered "
-		    "(%s): %lld records", db->path->directory, db->path->file,
-		    why, (long long)db->journal.records);
+		log_recovery(db, why);
+	return status;
+}
+
+/*
+ * A writer died.  Most leave the file sound: then only what it was about to do
+ * is done.  That takes a tenth of the time of a rebuild, and no space.
+ */
+static enum grey_status
+take_over(struct greydb *db, struct grey_error *err)
+{
+	static const char why[] = "a writer had died";
+	const struct grey_journal pending = db->journal;
+	enum grey_status status;
+
+	if (!is_sound(db))
+		return greydb_recover(db, why, err);
+	memcpy(db->journal.boot_id, db->session->boot_id,
+	    sizeof(db->journal.boot_id));
+	status = open_handle(db, err);
+	if (status == GREY_OK)
+		status = complete(db, &pending, err);
+	if (status == GREY_OK)
+		status = grey_journal_clear(db->lock, &db->journal, err);
+	if (status == GREY_OK)
+		log_recovery(db, why);
 	return status;
 }
 
@@ -192,31 +274,6 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 	    grey_journal_clear(db->lock, &db->journal, err) : status;
 }
 
-void
-greydb_settle(struct greydb *db)
-{
-	struct greydb_report report;
-	struct grey_error unwanted;
-	enum grey_status status;
-	int fd;
-
-	drop_handle(db);
-	db->batch = false;
-	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
-	    &fd, &unwanted);
-	if (status != GREY_OK)
-		return;
-	status = db->driver->settle(fd, &unwanted);
-	if (status == GREY_OK)
-		status = db->driver->check(fd, false, NULL, NULL, &report,
-		    &unwanted);
-	(void)close(fd);
-	if (status != GREY_OK)
-		return;
-	db->journal.records = report.records;
-	(void)grey_journal_clear(db->lock, &db->journal, &unwanted);
-}
-
 /* Is there a file at all?  What it is shows when it is opened. */
 static bool
 exists(const struct greydb *db)
@@ -237,7 +294,7 @@ prepare(struct greydb *db, struct grey_error *err)
 		return status;
 	known = status == GREY_OK;
 	if (known && db->journal.operation != GREY_OP_NONE)
-		return greydb_recover(db, "a writer had died", err);
+		return take_over(db, err);
 	if (!known)
 		db->journal = (struct grey_journal){ .records = 0 };
 	if (!known || strcmp(db->journal.boot_id, db->session->boot_id) != 0) {

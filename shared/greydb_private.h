@@ -17,6 +17,7 @@ struct greydb {
 	struct grey_journal		 journal;
 	int				 lock;
 	bool				 batch;
+	bool				 damaged;	/* met in a batch */
 	bool				 recovered;	/* once is enough */
 };
 

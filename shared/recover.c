@@ -1,6 +1,7 @@
 #include "recover.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 
 #define NAME_SIZE	(GREY_DB_NAME_MAX + 48)
 #define CORRUPT_TRIES	100
+#define ROOM_MORE	(1 << 20)	/* bytes, beside the file's size */
 
 /* The file that is being made; a name that no database can have. */
 static void
@@ -20,8 +22,9 @@ new_name(const struct greydb_place *place, char name[NAME_SIZE])
 
 /* Makes the new file and puts an empty database into it. */
 static enum grey_status
-start_new(const struct greydb_place *place, mode_t mode, size_t block_size,
-    int *fd_r, struct grey_error *err)
+start_new(const struct greydb_place *place,
+    const struct grey_directory *owner, size_t block_size, int *fd_r,
+    struct grey_error *err)
 {
 	char name[NAME_SIZE];
 	enum grey_status status;
@@ -33,7 +36,7 @@ start_new(const struct greydb_place *place, mode_t mode, size_t block_size,
 	    O_RDWR | O_CREAT | O_EXCL, &fd, err);
 	if (status != GREY_OK)
 		return GREY_FAILED;
-	status = grey_directory_adopt(place->directory, fd, mode, err);
+	status = grey_directory_adopt(owner, fd, owner->mode, err);
 	if (status == GREY_OK)
 		status = place->driver->create(fd, block_size, err);
 	if (status == GREY_OK)
@@ -73,7 +76,7 @@ greydb_make(const struct greydb_place *place, struct grey_error *err)
 	enum grey_status status;
 	int fd;
 
-	status = start_new(place, place->directory->mode, 0, &fd, err);
+	status = start_new(place, place->directory, 0, &fd, err);
 	if (status == GREY_OK) {
 		(void)close(fd);
 		status = put_in_place(place, err);
@@ -150,8 +153,9 @@ fill_new(const struct greydb_place *place, int old, int new,
  * be read is no failure: the new file then stays empty.
  */
 static enum grey_status
-read_old(const struct greydb_place *place, int old, mode_t mode,
-    struct greydb_rewrite *rewrite, struct grey_error *err)
+read_old(const struct greydb_place *place, int old,
+    const struct grey_directory *owner, struct greydb_rewrite *rewrite,
+    struct grey_error *err)
 {
 	struct greydb_walk walk = {
 		.problem = rewrite->problem, .arg = rewrite->arg
@@ -162,7 +166,7 @@ read_old(const struct greydb_place *place, int old, mode_t mode,
 
 	if (block_size == 0)
 		block_size = place->driver->block_size(old);
-	status = start_new(place, mode, block_size, &new, err);
+	status = start_new(place, owner, block_size, &new, err);
 	if (status != GREY_OK)
 		return status;
 	status = fill_new(place, old, new, &walk, &rewrite->records,
@@ -179,6 +183,25 @@ read_old(const struct greydb_place *place, int old, mode_t mode,
 	return status;
 }
 
+/* Without room it is better not begun: Exim's spool is on that disk. */
+static enum grey_status
+check_room(const struct greydb_place *place, off_t size,
+    struct grey_error *err)
+{
+	struct statvfs fs;
+	uint64_t room;
+
+	if (fstatvfs(place->directory->fd, &fs) == -1 || fs.f_blocks == 0)
+		return GREY_OK;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (room >= (uint64_t)size + ROOM_MORE)
+		return GREY_OK;
+	return grey_fail(err, GREY_FAILED, "no space to rebuild it: %llu kB "
+	    "are left on the file system, %llu are needed",
+	    (unsigned long long)room / 1000,
+	    ((unsigned long long)size + ROOM_MORE) / 1000);
+}
+
 static enum grey_status
 rebuild(const struct greydb_place *place, int old,
     struct greydb_rewrite *rewrite, struct grey_error *err)
@@ -189,7 +212,11 @@ rebuild(const struct greydb_place *place, int old,
 	if (fstat(old, &st) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot stat '%s': %s",
 		    place->path->file, strerror(errno));
-	status = read_old(place, old, st.st_mode & 0666, rewrite, err);
+	status = check_room(place, st.st_size, err);
+	if (status == GREY_OK)
+		status = read_old(place, old, &(struct grey_directory){
+		    .uid = st.st_uid, .gid = st.st_gid,
+		    .mode = st.st_mode & 0666 }, rewrite, err);
 	if (status == GREY_OK && (rewrite->lost > 0 || rewrite->keep_old))
 		status = keep_old(place, rewrite->kept, err);
 	if (status == GREY_OK)

@@ -451,6 +451,62 @@ a_stuck_lock_costs_one_timeout(void **state)
 	test_db_end(&test);
 }
 
+/* Nor do several that are stuck, used in turn. */
+static void
+two_stuck_locks_cost_two_timeouts(void **state)
+{
+	const struct greydb_settings settings = {
+		.timeout = 1, .create = true
+	};
+	struct test_db test[2];
+	struct grey_error err;
+	struct greydb *db;
+	int64_t took = milliseconds();
+	int fds[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char name[96];
+
+		test_db_begin(&test[i]);
+		(void)snprintf(name, sizeof(name), "%s/seen.lock",
+		    test[i].directory);
+		fds[i] = open(name, O_RDWR | O_CREAT, 0600);
+		assert_int_equal(flock(fds[i], LOCK_EX), 0);
+	}
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(greydb_open(&test[0].session,
+		    &test[i % 2].path, &settings, &db, &err), GREY_BUSY);
+	took = milliseconds() - took;
+	assert_true(took >= 2000 && took < 2900);
+	for (int i = 0; i < 2; i++) {
+		(void)close(fds[i]);
+		test_db_end(&test[i]);
+	}
+}
+
+/* Who holds a lock file that was deleted writes nothing more. */
+static void
+a_deleted_lock_stops_the_writer(void **state)
+{
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char name[96];
+
+	(void)state;
+	test_db_begin(&test);
+	db = test_open(&test);
+	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(greydb_store(db, test_key("k"),
+	    (struct grey_bytes){ "v", 1 }, &err), GREY_FAILED);
+	assert_non_null(strstr(err.text, "lock file"));
+	test_close(db);
+	expect_sound(&test);
+	test_db_end(&test);
+}
+
 static void
 strange_files_are_refused(void **state)
 {
@@ -530,6 +586,8 @@ main(void)
 		cmocka_unit_test(a_file_of_another_kind_is_left_alone),
 		cmocka_unit_test(an_empty_file_becomes_a_database),
 		cmocka_unit_test(a_stuck_lock_costs_one_timeout),
+		cmocka_unit_test(two_stuck_locks_cost_two_timeouts),
+		cmocka_unit_test(a_deleted_lock_stops_the_writer),
 		cmocka_unit_test(strange_files_are_refused),
 		cmocka_unit_test(a_world_writable_directory_is_refused)
 	};
