@@ -84,7 +84,7 @@ one_that_was_announced_keeps_nobody_out(void **state)
 {
 	const struct grey_bytes value = { "value", 6 };
 	struct grey_journal journal;
-	char key[2 * SWAPS + 1], name[96];
+	char key[2 * SWAPS + 1];
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
@@ -97,8 +97,7 @@ one_that_was_announced_keeps_nobody_out(void **state)
 		assert_int_equal(greydb_store(db, alike(i, key), value, &err),
 		    GREY_OK);
 	test_close(db);
-	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
-	fd = open(name, O_RDWR);
+	fd = test_file(&test, "seen.lock", O_RDWR);
 	assert_int_equal(grey_journal_read(fd, &journal, &err), GREY_OK);
 	assert_int_equal(grey_journal_begin(fd, &journal, GREY_OP_STORE,
 	    alike(1000, key), value, &err), GREY_OK);

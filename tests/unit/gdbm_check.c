@@ -59,7 +59,7 @@ begin(struct damage *d)
 {
 	struct grey_error err;
 	struct greydb *db;
-	char key[32], name[96];
+	char key[32];
 
 	test_db_begin(&d->test);
 	db = test_open(&d->test);
@@ -69,9 +69,7 @@ begin(struct damage *d)
 		    (struct grey_bytes){ "value", 6 }, &err), GREY_OK);
 	}
 	test_close(db);
-	(void)snprintf(name, sizeof(name), "%s/seen", d->test.directory);
-	d->fd = open(name, O_RDWR);
-	assert_true(d->fd != -1);
+	d->fd = test_file(&d->test, "seen", O_RDWR);
 	assert_int_equal(grey_gdbm_begin(d->fd, &d->file, &err), GREY_OK);
 	d->bucket = d->file.directory[0];
 	d->element = d->other = 0;
@@ -313,7 +311,6 @@ each_damage_is_recovered_from(void **state)
 		struct grey_error err;
 		struct greydb *db;
 		struct damage d;
-		char name[96];
 		int fd;
 
 		begin(&d);
@@ -323,9 +320,7 @@ each_damage_is_recovered_from(void **state)
 		assert_int_equal(greydb_store(db, test_key("new"),
 		    (struct grey_bytes){ "value", 6 }, &err), GREY_OK);
 		test_close(db);
-		(void)snprintf(name, sizeof(name), "%s/seen",
-		    d.test.directory);
-		fd = open(name, O_RDONLY);
+		fd = test_file(&d.test, "seen", O_RDONLY);
 		/* What only reading every key shows is left to "check". */
 		if (grey_gdbm_check(fd, !cases[i].keys, NULL, NULL, &report,
 		    &err) != GREY_OK)

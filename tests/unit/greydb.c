@@ -48,12 +48,9 @@ expect_sound(struct test_db *test)
 	struct greydb_report report;
 	struct grey_error err;
 	struct greydb *db;
-	char name[96];
 	int fd;
 
-	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
-	fd = open(name, O_RDONLY);
-	assert_true(fd != -1);
+	fd = test_file(test, "seen", O_RDONLY);
 	if (grey_gdbm_check(fd, true, NULL, NULL, &report, &err) != GREY_OK)
 		fail_msg("not sound: %s", err.text);
 	(void)close(fd);
@@ -243,22 +240,21 @@ another_boot_checks_the_structure(void **state)
 	assert_int_equal(greydb_records(db), 1000);
 	test_close(db);
 	assert_int_equal(test.lines, 0);
-	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
-	fd = open(name, O_RDONLY);
+	fd = test_file(&test, "seen.lock", O_RDONLY);
 	assert_int_equal(grey_journal_read(fd, &journal, &err), GREY_OK);
 	assert_string_equal(journal.boot_id, test.session.boot_id);
 	assert_int_equal(journal.records, 1000);
 	(void)close(fd);
 
 	/* The lock file's loss is met in the same way. */
+	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
 	assert_int_equal(unlink(name), 0);
 	db = test_open(&test);
 	assert_int_equal(greydb_records(db), 1000);
 	test_close(db);
 
 	/* Damage: let the first two entries of the directory change places. */
-	(void)snprintf(name, sizeof(name), "%s/seen", test.directory);
-	fd = open(name, O_RDWR);
+	fd = test_file(&test, "seen", O_RDWR);
 	{
 		struct grey_gdbm_file file;
 		off_t swap[2];
@@ -291,13 +287,11 @@ a_later_version_is_refused(void **state)
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
-	char name[96];
 	int fd;
 
 	(void)state;
 	test_db_begin(&test);
-	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
-	fd = open(name, O_RDWR | O_CREAT, 0600);
+	fd = test_file(&test, "seen.lock", O_RDWR | O_CREAT);
 	assert_int_equal(dprintf(fd, "exigrey-lock 2 something else\n"), 30);
 	(void)close(fd);
 	assert_int_equal(greydb_open(&test.session, &test.path, &settings,
@@ -321,7 +315,6 @@ what_cannot_be_read_is_set_aside(void **state)
 		{ "text", "This is no database, or is it?  It is long enough "
 		    "to hold a header.", 67 }
 	};
-	char name[96];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -331,9 +324,7 @@ what_cannot_be_read_is_set_aside(void **state)
 
 		test_db_begin(&test);
 		test_close(test_open(&test));
-		(void)snprintf(name, sizeof(name), "%s/seen",
-		    test.directory);
-		fd = open(name, O_RDWR | O_TRUNC);
+		fd = test_file(&test, "seen", O_RDWR | O_TRUNC);
 		assert_int_equal(write(fd, table[i].content, table[i].size),
 		    (ssize_t)table[i].size);
 		(void)close(fd);
@@ -369,13 +360,10 @@ a_file_of_another_kind_is_left_alone(void **state)
 		struct grey_error err;
 		struct test_db test;
 		struct greydb *db;
-		char name[96];
 		int fd;
 
 		test_db_begin(&test);
-		(void)snprintf(name, sizeof(name), "%s/seen",
-		    test.directory);
-		fd = open(name, O_RDWR | O_CREAT, 0600);
+		fd = test_file(&test, "seen", O_RDWR | O_CREAT);
 		assert_int_equal(write(fd, contents[i], 4096), 4096);
 		(void)close(fd);
 		assert_int_equal(greydb_open(&test.session, &test.path,
@@ -383,7 +371,7 @@ a_file_of_another_kind_is_left_alone(void **state)
 		if (strstr(err.text, names[i]) == NULL)
 			fail_msg("%s: %s", names[i], err.text);
 		assert_int_equal(test_files(&test, "corrupt"), 0);
-		fd = open(name, O_RDONLY);
+		fd = test_file(&test, "seen", O_RDONLY);
 		assert_int_equal(read(fd, now, sizeof(now)), 4096);
 		assert_memory_equal(now, contents[i], 4096);
 		(void)close(fd);
@@ -396,13 +384,11 @@ static void
 an_empty_file_becomes_a_database(void **state)
 {
 	struct test_db test;
-	char name[96];
 	int fd;
 
 	(void)state;
 	test_db_begin(&test);
-	(void)snprintf(name, sizeof(name), "%s/seen", test.directory);
-	fd = open(name, O_RDWR | O_CREAT, 0600);
+	fd = test_file(&test, "seen", O_RDWR | O_CREAT);
 	(void)close(fd);
 	test_close(test_open(&test));
 	assert_int_equal(test_files(&test, "corrupt"), 0);
@@ -429,15 +415,13 @@ a_stuck_lock_costs_one_timeout(void **state)
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
-	char name[96];
 	int64_t start;
 	int fd;
 
 	(void)state;
 	test_db_begin(&test);
 	test_close(test_open(&test));
-	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
-	fd = open(name, O_RDWR);
+	fd = test_file(&test, "seen.lock", O_RDWR);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	start = milliseconds();
 	for (int i = 0; i < 1000; i++)

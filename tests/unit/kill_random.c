@@ -136,12 +136,10 @@ check_structure(struct test_db *test)
 	struct greydb_report report;
 	struct grey_error err;
 	struct greydb *db;
-	char name[96];
 	int fd;
 
 	db = test_open(test);
-	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
-	fd = open(name, O_RDONLY);
+	fd = test_file(test, "seen", O_RDONLY);
 	if (grey_gdbm_check(fd, true, NULL, NULL, &report, &err) != GREY_OK)
 		fail_msg("not sound: %s", err.text);
 	assert_int_equal(report.records, greydb_records(db));

@@ -154,7 +154,6 @@ check_all(struct test_db *test, struct model *model)
 	struct greydb_report report;
 	struct grey_snapshot *snapshot;
 	struct grey_error err;
-	char name[96];
 	int fd;
 
 	if (grey_snapshot_open(&test->session, &test->path, &settings,
@@ -165,8 +164,7 @@ check_all(struct test_db *test, struct model *model)
 	    GREY_OK)
 		fail_msg("%s", err.text);
 	grey_snapshot_close(&snapshot);
-	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
-	fd = open(name, O_RDONLY);
+	fd = test_file(test, "seen", O_RDONLY);
 	if (grey_gdbm_check(fd, true, NULL, NULL, &report, &err) != GREY_OK)
 		fail_msg("not sound: %s", err.text);
 	assert_int_equal(report.records, model->records);
@@ -288,11 +286,9 @@ directory_entries(const struct test_db *test)
 {
 	struct grey_gdbm_file file;
 	struct grey_error err;
-	char name[96];
 	int fd;
 
-	(void)snprintf(name, sizeof(name), "%s/seen", test->directory);
-	fd = open(name, O_RDONLY);
+	fd = test_file(test, "seen", O_RDONLY);
 	assert_int_equal(grey_gdbm_header(fd, &file, &err), GREY_OK);
 	(void)close(fd);
 	return file.entries;

@@ -65,6 +65,19 @@ test_db_end(struct test_db *db)
 	grey_session_end(&db->session);
 }
 
+/* Opens a file of the directory, for the caller to close. */
+static inline int
+test_file(const struct test_db *db, const char *file, int flags)
+{
+	char name[96];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "%s/%s", db->directory, file);
+	fd = open(name, flags, 0600);
+	assert_true(fd != -1);
+	return fd;
+}
+
 /* How many files of the directory have text in their name? */
 static inline int
 test_files(const struct test_db *db, const char *text)
