@@ -172,7 +172,9 @@ take(struct grey_session *session, const struct grey_dbpath *path,
 		    path->file, snapshot, err);
 	grey_lock_release(&lock);
 	(void)close(directory.fd);
-	return status;
+	return status == GREY_OK || status == GREY_NOT_FOUND ||
+	    status == GREY_DAMAGED ? status :
+	    greydb_name_error(path, status, err);
 }
 
 /* Opening the database for writing recovers it. */

@@ -10,7 +10,7 @@ use Tree;
 
 chdir(Tree::root()) or die;
 
-my @rules = qw(status bytes duration record key policy verdict);
+my @rules = qw(status bytes number duration record key policy verdict);
 my @io_parts = qw(dbpath session lockfile journal recover snapshot
     greydb\w* gdbm_\w+);
 my @sources = sort glob('shared/*.[ch] dlfunc/*.[ch] exigrey/*.[ch]');
