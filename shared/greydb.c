@@ -101,9 +101,11 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 
 	if (operation == GREY_OP_STORE)
 		status = check_room(db, err);
+	/* A dump comes in the order of hashes: at first they are alike. */
 	if (status == GREY_OK && difference > 0)
 		status = db->driver->admit(db->handle, key,
-		    db->journal.records, err);
+		    db->journal.records > db->settings.expected ?
+		    db->journal.records : db->settings.expected, err);
 	if (status == GREY_OK && grey_lock_lost(db->lock))
 		status = grey_fail(err, GREY_FAILED,
 		    "somebody removed the lock file");

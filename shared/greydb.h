@@ -30,6 +30,7 @@ struct greydb_settings {
 	bool	sync;		/* fsync at close */
 	bool	create;		/* make a database that is missing */
 	bool	read_only;	/* greydb_peek: not even the lock is taken */
+	int64_t	expected;	/* records that it will have; 0: not known */
 };
 
 /* A value that was fetched; data is NULL where there is none. */

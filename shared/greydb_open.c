@@ -394,6 +394,23 @@ greydb_open(struct grey_session *session, const struct grey_dbpath *path,
 	return no_database(path, status, err);
 }
 
+/* Before a rewrite of what no lock file of ours tells anything about. */
+static enum grey_status
+check_unknown(struct greydb *db, struct grey_error *err)
+{
+	enum grey_status status;
+	int fd;
+
+	db->journal = (struct grey_journal){ .records = 0 };
+	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
+	    &fd, err);
+	if (status != GREY_OK)
+		return status;
+	status = check_ours(db, fd, err);
+	(void)close(fd);
+	return status == GREY_DAMAGED ? GREY_OK : status;
+}
+
 enum grey_status
 greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
     const struct greydb_settings *settings, struct greydb_rewrite *rewrite,
@@ -410,10 +427,8 @@ greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
 	status = begin(session, path, &existing, &db, err);
 	if (status == GREY_OK) {
 		status = grey_journal_read(db->lock, &db->journal, err);
-		if (status == GREY_NOT_FOUND) {
-			db->journal = (struct grey_journal){ .records = 0 };
-			status = GREY_OK;
-		}
+		if (status == GREY_NOT_FOUND)
+			status = check_unknown(db, err);
 	}
 	if (status == GREY_OK)
 		status = rewrite_file(db, rewrite, err);

@@ -177,9 +177,9 @@ read_old(const struct greydb_place *place, int old,
 	else if (status != GREY_OK)
 		*err = rewrite->why;
 	if (status == GREY_OK && rewrite->lost > 0 && rewrite->lose_nothing)
-		return grey_fail(err, GREY_DAMAGED, "%lld places in it cannot "
+		return grey_fail(err, GREY_DAMAGED, "%lld place%s in it cannot "
 		    "be read: see exigrey check, exigrey repair",
-		    (long long)rewrite->lost);
+		    (long long)rewrite->lost, rewrite->lost == 1 ? "" : "s");
 	return status;
 }
 
