@@ -17,36 +17,51 @@ struct check {
 	const struct invocation	*run;
 	struct progress		 progress;
 	int64_t			 problems;
+	int64_t			 structure;	/* of these, of the file */
 };
 
 static void
+print_json(const char *what, struct grey_bytes key)
+{
+	(void)fputs("{\"problem\":", stdout);
+	escape_json(stdout, grey_bytes_of(what));
+	if (key.data != NULL) {
+		(void)fputs(",\"key_hex\":\"", stdout);
+		escape_hex(stdout, key);
+		(void)putchar('"');
+	}
+	(void)puts("}");
+}
+
+/* key as it is in the database; without data if it is about no key. */
+static void
 tell(struct check *check, const char *what, struct grey_bytes key)
 {
-	const bool json = check->run->format == FORMAT_JSON;
-	const bool has_key = key.data != NULL;
+	const bool tab = check->run->format == FORMAT_TAB;
 
 	if (++check->problems > PROBLEMS_SHOWN)
 		return;
-	(void)fputs(json ? "{\"problem\":" : "problem: ", stdout);
-	if (json)
-		escape_json(stdout, grey_bytes_of(what));
-	else
-		escape_text(stdout, grey_bytes_of(what));
-	if (has_key) {
-		(void)fputs(json ? ",\"key_hex\":\"" : ": key ", stdout);
-		if (json)
-			escape_hex(stdout, key);
-		else
-			escape_text(stdout, key);
-		(void)fputs(json ? "\"" : "", stdout);
+	progress_end(&check->progress);
+	if (check->run->format == FORMAT_JSON) {
+		print_json(what, key);
+		return;
 	}
-	(void)fputs(json ? "}\n" : "\n", stdout);
+	(void)fputs(tab ? "problem\t" : "problem: ", stdout);
+	escape_text(stdout, grey_bytes_of(what));
+	if (key.data != NULL || tab)
+		(void)fputs(tab ? "\t" : ": ", stdout);
+	if (key.data != NULL)
+		escape_text(stdout, key);
+	(void)putchar('\n');
 }
 
 static void
 tell_structure(void *arg, const char *text)
 {
-	tell(arg, text, (struct grey_bytes){ NULL, 0 });
+	struct check *check = arg;
+
+	check->structure++;
+	tell(check, text, (struct grey_bytes){ NULL, 0 });
 }
 
 static enum grey_status
@@ -61,7 +76,8 @@ check_record(void *arg, struct grey_bytes key, struct grey_bytes value,
 	if (!grey_item_of_key(key, &item))
 		tell(check, "a key without a NUL at its end", key);
 	else if (grey_record_parse(value, &record, err) != GREY_OK)
-		tell(check, err->text, item);
+		tell(check, err->text,
+		    check->run->format == FORMAT_TEXT ? item : key);
 	return GREY_OK;
 }
 
@@ -76,15 +92,30 @@ tell_count(struct check *check, int64_t counted, int64_t recorded)
 	tell_structure(check, text);
 }
 
+/* What to do about it. */
+static const char *
+advice(const struct check *check)
+{
+	if (check->structure == 0)
+		return "exigrey edit or delete mends it";
+	return check->structure == check->problems ?
+	    "see exigrey help repair" :
+	    "see exigrey help repair, then help edit";
+}
+
 static void
 sum_up(const struct check *check, const struct greydb_report *report)
 {
 	char size[SIZE_TEXT], unused[SIZE_TEXT];
 
-	if (check->run->format == FORMAT_JSON) {
-		(void)printf("{\"records\":%lld,\"problems\":%lld,"
+	if (check->run->format != FORMAT_TEXT) {
+		(void)printf(check->run->format == FORMAT_JSON ?
+		    "{\"records\":%lld,\"problems\":%lld,"
 		    "\"file_size\":%lld,\"free_space\":%lld,"
-		    "\"block_size\":%lld}\n", (long long)report->records,
+		    "\"block_size\":%lld}\n" :
+		    "records\t%lld\nproblems\t%lld\nfile_size\t%lld\n"
+		    "free_space\t%lld\nblock_size\t%lld\n",
+		    (long long)report->records,
 		    (long long)check->problems, (long long)report->file_size,
 		    (long long)report->free_space,
 		    (long long)report->block_size);
@@ -104,9 +135,9 @@ sum_up(const struct check *check, const struct greydb_report *report)
 	if (check->problems == 0)
 		(void)printf("nothing is wrong\n");
 	else
-		(void)printf("%lld problem%s: see 'exigrey help repair'\n",
+		(void)printf("%lld problem%s: %s\n",
 		    (long long)check->problems,
-		    check->problems == 1 ? "" : "s");
+		    check->problems == 1 ? "" : "s", advice(check));
 }
 
 /*
@@ -154,7 +185,7 @@ run_check(struct invocation *run)
 	if (status != GREY_OK)
 		return database_failed(run, status, &err);
 	progress_begin(&check.progress, "checking",
-	    grey_snapshot_records(snapshot));
+	    grey_snapshot_records(snapshot), false);
 	status = check_snapshot(&check, snapshot, &err);
 	grey_snapshot_close(&snapshot);
 	if (status != GREY_OK && status != GREY_DAMAGED)
@@ -171,6 +202,7 @@ const struct command command_check = {
 	    "every record\nparse, is every key where its hash says, does no "
 	    "byte of the file have two\nowners, is the number of records "
 	    "right?  Prints what is wrong; the exit\nstatus is 1 if anything "
-	    "is.\n\n"
+	    "is.  What is wrong with the file, repair mends; a\nrecord that "
+	    "does not parse, edit or delete.\n\n"
 	    "    exigrey check\n",
 };

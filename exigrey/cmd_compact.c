@@ -9,6 +9,10 @@
 #include "size.h"
 #include "stopwatch.h"
 
+/* Block sizes, in bytes. */
+#define SMALLEST	512
+#define LARGEST		65536
+
 static const struct option_row compact_options[] = {
 	{ "block-size", 'b', "N", "from 512 to 65536, a power of two; 'exigrey "
 	    "stats' advises (default: as it is)" },
@@ -26,23 +30,38 @@ file_size(const struct invocation *run)
 	return lstat(name, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
+/* Sets *size_r, 0 if it is to stay.  Returns GREY_OK or GREY_INVALID. */
+static enum grey_status
+block_size(const struct invocation *run, size_t *size_r,
+    struct grey_error *err)
+{
+	enum grey_status status;
+	int64_t size = 0;
+
+	status = option_number(run, "block-size", &size, err);
+	*size_r = (size_t)size;
+	if (status != GREY_OK || !option_given(run, "block-size"))
+		return status;
+	return size >= SMALLEST && size <= LARGEST &&
+	    (size & (size - 1)) == 0 ? GREY_OK :
+	    grey_fail(err, GREY_INVALID, "--block-size: %lld is no power of "
+	    "two from %d to %d", (long long)size, SMALLEST, LARGEST);
+}
+
 static int
 run_compact(struct invocation *run)
 {
 	const struct greydb_settings settings = database_settings(run, false);
 	struct greydb_rewrite rewrite = { .lose_nothing = true };
-	int64_t block_size = 0, before, start, waited;
+	int64_t before, start, waited;
 	char old[SIZE_TEXT], new[SIZE_TEXT];
 	struct grey_error err;
 	enum grey_status status;
 
-	if (option_number(run, "block-size", &block_size, &err) != GREY_OK) {
+	if (block_size(run, &rewrite.block_size, &err) != GREY_OK) {
 		complain("%s", err.text);
 		return EXIT_FAILED;
 	}
-	rewrite.block_size = (size_t)block_size;
-	if (block_size == 0 && option_given(run, "block-size"))
-		rewrite.block_size = 1;		/* to be refused as such */
 	before = file_size(run);
 	start = stopwatch();
 	status = greydb_rewrite(&run->session, &run->path, &settings,

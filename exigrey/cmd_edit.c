@@ -7,6 +7,7 @@
 #include "database.h"
 #include "edit.h"
 #include "editor.h"
+#include "escape.h"
 #include "filter.h"
 #include "scan.h"
 
@@ -33,16 +34,18 @@ static void
 explain(FILE *text, const struct invocation *run)
 {
 	dump_begin(text);
+	(void)fputs("#\n# ", text);
+	escape_text(text, grey_bytes_of(run->path.directory));
+	(void)fputs("/", text);
+	escape_text(text, grey_bytes_of(run->path.file));
 	(void)fprintf(text,
-	    "#\n"
-	    "# %s/%s\n"
-	    "#\n"
+	    "\n#\n"
 	    "# A line is a record.  Change a line to change the record, add one to\n"
 	    "# add it, remove one to delete it.  Fields are separated by tabs; times\n"
 	    "# are seconds since 1970 (now: %lld).  Flags: keep, auto, expires=T,\n"
 	    "# note=TEXT.  Save and leave the editor; nothing is written if a line\n"
 	    "# has a mistake.  Lines that start with # do not count.\n"
-	    "#\n", run->path.directory, run->path.file, (long long)run->now);
+	    "#\n", (long long)run->now);
 }
 
 /* Makes the text of all records that match. */
@@ -109,18 +112,18 @@ edit_text(struct editor *editor, struct edit *edit, char *text, size_t size,
 	return status;
 }
 
-static int
+static void
 report(const struct invocation *run, const struct edit_result *result)
 {
-	if (!run->quiet)
-		(void)printf("%lld added, %lld changed, %lld deleted%s",
-		    (long long)result->added, (long long)result->changed,
-		    (long long)result->deleted,
-		    result->refused > 0 ? "" : "\n");
-	if (!run->quiet && result->refused > 0)
-		(void)printf(", %lld left as they are\n",
+	if (run->quiet)
+		return;
+	(void)printf("%lld added, %lld changed, %lld deleted",
+	    (long long)result->added, (long long)result->changed,
+	    (long long)result->deleted);
+	if (result->refused > 0)
+		(void)printf(", %lld left as they are",
 		    (long long)result->refused);
-	return result->refused > 0 ? EXIT_FAILED : EXIT_DONE;
+	(void)printf("\n");
 }
 
 static int
@@ -146,10 +149,14 @@ edit_records(struct invocation *run, struct edit *edit)
 			(void)puts("nothing was changed");
 		return EXIT_DONE;
 	}
-	if (status == GREY_OK)
+	if (status == GREY_OK) {
 		status = edit_apply(edit, run, &result, &err);
-	return status == GREY_OK ? report(run, &result) :
-	    database_failed(run, status, &err);
+		/* After a failure too: some may be done. */
+		report(run, &result);
+	}
+	if (status != GREY_OK)
+		return database_failed(run, status, &err);
+	return result.refused > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static enum grey_status

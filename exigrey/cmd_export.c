@@ -50,7 +50,7 @@ run_export(struct invocation *run)
 const struct command command_export = {
 	.name = "export", .run = run_export, .max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FILTER | TAKES_LIFETIMES |
-	    TAKES_OUTPUT,
+	    TAKES_OUTPUT | LISTS,
 	.usage = "[FILTER]",
 	.summary = "write records as text that import reads",
 	.help = "Writes the records as text, a line each, byte-exact for any "

@@ -11,6 +11,7 @@
 #include "escape.h"
 #include "options.h"
 #include "progress.h"
+#include "wanted.h"
 
 #define MISTAKES_SHOWN	20
 
@@ -39,6 +40,8 @@ struct import {
 	int64_t			 replaced;
 	int64_t			 same;
 	int64_t			 kept;
+	int64_t			 refused;
+	struct grey_error	 why;
 	struct grey_bytes	 keys[BATCH_MAX];
 	struct pair		 pairs[BATCH_MAX];
 	size_t			 count;
@@ -48,24 +51,37 @@ struct import {
 typedef enum grey_status entry_fn(struct import *import,
     const struct dump_entry *entry, struct grey_error *err);
 
-/* What came from a pipe is kept, so that it can be read twice. */
+static bool
+copy_all(FILE *in, FILE *out)
+{
+	char buffer[65536];
+	size_t n;
+
+	while ((n = fread(buffer, 1, sizeof(buffer), in)) > 0)
+		if (fwrite(buffer, 1, n, out) != n)
+			return false;
+	return !ferror(in) && fflush(out) == 0;
+}
+
+/*
+ * What came from a pipe is kept, so that it can be read twice.  NULL, and
+ * errno, if it cannot be.
+ */
 static FILE *
 seekable(FILE *in)
 {
-	char buffer[65536];
 	FILE *copy;
-	size_t n;
+	int error;
 
 	if (fseeko(in, 0, SEEK_CUR) == 0)
 		return in;
 	copy = tmpfile();
-	while (copy != NULL && (n = fread(buffer, 1, sizeof(buffer), in)) > 0)
-		if (fwrite(buffer, 1, n, copy) != n) {
-			(void)fclose(copy);
-			return NULL;
-		}
-	if (copy != NULL)
-		rewind(copy);
+	if (copy != NULL && !copy_all(in, copy)) {
+		error = errno;
+		(void)fclose(copy);
+		errno = error;
+		return NULL;
+	}
 	return copy;
 }
 
@@ -112,25 +128,16 @@ count_entry(struct import *import, const struct dump_entry *entry,
 	return GREY_OK;
 }
 
-/* Is what is stored the same, but for its padding? */
-static bool
-is_same(const struct pair *pair, struct grey_bytes old)
-{
-	return pair->is_record ? grey_bytes_equal(grey_record_text(old),
-	    grey_record_text(pair->value)) : grey_bytes_equal(old,
-	    pair->value);
-}
-
 static enum grey_status
 store_pair(void *arg, size_t number, struct greydb *db,
     struct grey_bytes key, struct grey_bytes old, struct grey_error *err)
 {
 	struct import *import = arg;
 	const struct pair *pair = &import->pairs[number];
-	struct grey_bytes value = pair->value;
-	char wide[GREY_VALUE_MAX];
+	enum grey_status status;
 
-	if (old.data != NULL && is_same(pair, old)) {
+	if (old.data != NULL &&
+	    wanted_is_there(pair->value, pair->is_record, old)) {
 		import->same++;
 		return GREY_OK;
 	}
@@ -138,20 +145,19 @@ store_pair(void *arg, size_t number, struct greydb *db,
 		import->kept++;
 		return GREY_OK;
 	}
-	/* A record is never narrowed (record.h). */
-	if (pair->is_record && old.size > value.size &&
-	    old.size <= sizeof(wide)) {
-		struct grey_record record;
-		if (grey_record_parse(value, &record, err) != GREY_OK ||
-		    grey_record_format(&record, old.size, wide, &value,
-		    err) != GREY_OK)
-			return GREY_FAILED;
+	status = wanted_store(db, key, pair->value, pair->is_record, old,
+	    err);
+	if (status == GREY_FULL) {
+		/* This key, and not the others (gdbm_admit.h). */
+		import->refused++;
+		import->why = *err;
+		return GREY_OK;
 	}
-	if (old.data != NULL)
+	if (status == GREY_OK && old.data != NULL)
 		import->replaced++;
-	else
+	else if (status == GREY_OK)
 		import->added++;
-	return greydb_store(db, key, value, err);
+	return status;
 }
 
 static enum grey_status
@@ -198,7 +204,9 @@ import_all(struct import *import, struct grey_error *err)
 {
 	enum grey_status status;
 
-	progress_begin(&import->progress, "importing", import->lines);
+	import->run->expected = import->lines;
+	progress_begin(&import->progress, "importing", import->lines,
+	    false);
 	status = read_dump(import, add_entry, err);
 	if (status == GREY_OK)
 		status = write_batch(import, err);
@@ -217,6 +225,16 @@ refuse(const struct import *import)
 	complain("%s: %lld mistake%s: nothing was written", import->name,
 	    (long long)import->mistakes, import->mistakes == 1 ? "" : "s");
 	return EXIT_FAILED;
+}
+
+static void
+sum_up(const struct import *import)
+{
+	(void)printf("%lld added, %lld replaced, %lld the same, %lld existed "
+	    "and stayed%s\n", (long long)import->added,
+	    (long long)import->replaced, (long long)import->same,
+	    (long long)import->kept, import->kept > 0 ?
+	    " (--replace overwrites them)" : "");
 }
 
 static int
@@ -240,12 +258,17 @@ import_file(struct import *import)
 		return EXIT_DONE;
 	}
 	status = import_all(import, &err);
-	if (status == GREY_OK && !run->quiet)
-		(void)printf("%lld added, %lld replaced, %lld the same, %lld "
-		    "existed and stayed%s\n", (long long)import->added,
-		    (long long)import->replaced, (long long)import->same,
-		    (long long)import->kept, import->kept > 0 ?
-		    " (--replace overwrites them)" : "");
+	if (status == GREY_OK && import->refused > 0)
+		status = grey_fail(&err, GREY_FULL, "%lld could not be "
+		    "added: %.400s", (long long)import->refused,
+		    import->why.text);
+	if (status == GREY_OK && import->mistakes > 0)
+		status = grey_fail(&err, GREY_INVALID, "%s changed while it "
+		    "was read", import->name);
+	/* After a failure too: the batches before it are written. */
+	if (!run->quiet && (status == GREY_OK ||
+	    import->added + import->replaced > 0))
+		sum_up(import);
 	return status == GREY_OK ? EXIT_DONE :
 	    database_failed(run, status, &err);
 }

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "command.h"
 #include "complain.h"
@@ -35,24 +36,28 @@ look(struct invocation *run, const struct greydb_settings *settings,
 	return status == GREY_DAMAGED ? GREY_OK : status;
 }
 
-static void
-tell_loss(void *arg, const char *text)
-{
-	int64_t *losses = arg;
+/* Told under the lock, so kept: whoever reads what we print may be slow. */
+struct losses {
+	int64_t	 count;
+	FILE	*text;
+};
 
-	if (++*losses > LOSSES_SHOWN)
+static void
+keep_loss(void *arg, const char *text)
+{
+	struct losses *losses = arg;
+
+	if (++losses->count > LOSSES_SHOWN)
 		return;
-	(void)fputs("lost: ", stdout);
-	escape_text(stdout, grey_bytes_of(text));
-	(void)putchar('\n');
+	(void)fputs("lost: ", losses->text);
+	escape_text(losses->text, grey_bytes_of(text));
+	(void)putc('\n', losses->text);
 }
 
 static void
 sum_up(const struct invocation *run, const struct greydb_rewrite *rewrite,
     int64_t waited)
 {
-	if (rewrite->why.text[0] != '\0')
-		tell_loss(&(int64_t){ 0 }, rewrite->why.text);
 	if (rewrite->lost > LOSSES_SHOWN)
 		(void)printf("... and %lld places more\n",
 		    (long long)(rewrite->lost - LOSSES_SHOWN));
@@ -67,13 +72,42 @@ sum_up(const struct invocation *run, const struct greydb_rewrite *rewrite,
 }
 
 static int
+repair(struct invocation *run, const struct greydb_settings *settings)
+{
+	struct losses losses = { 0 };
+	struct greydb_rewrite rewrite = {
+		.keep_old = true, .problem = keep_loss, .arg = &losses
+	};
+	const int64_t start = stopwatch();
+	struct grey_error err;
+	enum grey_status status;
+	char *text = NULL;
+	size_t size;
+
+	losses.text = open_memstream(&text, &size);
+	if (losses.text == NULL) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	status = greydb_rewrite(&run->session, &run->path, settings,
+	    &rewrite, &err);
+	/* That nothing could be read was not told. */
+	if (status == GREY_OK && rewrite.lost > losses.count)
+		keep_loss(&losses, rewrite.why.text);
+	(void)fclose(losses.text);
+	if (status == GREY_OK) {
+		(void)fputs(text, stdout);
+		sum_up(run, &rewrite, stopwatch() - start);
+	}
+	free(text);
+	return status == GREY_OK ? EXIT_DONE :
+	    database_failed(run, status, &err);
+}
+
+static int
 run_repair(struct invocation *run)
 {
 	const struct greydb_settings settings = database_settings(run, false);
-	int64_t losses = 0, start;
-	struct greydb_rewrite rewrite = {
-		.keep_old = true, .problem = tell_loss, .arg = &losses
-	};
 	struct grey_error err;
 	enum grey_status status;
 	bool sound = false;
@@ -85,17 +119,11 @@ run_repair(struct invocation *run)
 		return database_failed(run, status, &err);
 	if (sound && !option_given(run, "force")) {
 		if (!run->quiet)
-			(void)puts("nothing is wrong, so nothing was done "
+			(void)puts("the file is sound, so nothing was done "
 			    "(--force does it all the same)");
 		return EXIT_DONE;
 	}
-	start = stopwatch();
-	status = greydb_rewrite(&run->session, &run->path, &settings,
-	    &rewrite, &err);
-	if (status != GREY_OK)
-		return database_failed(run, status, &err);
-	sum_up(run, &rewrite, stopwatch() - start);
-	return EXIT_DONE;
+	return repair(run, &settings);
 }
 
 const struct command command_repair = {

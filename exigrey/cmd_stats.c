@@ -32,6 +32,7 @@ static const struct part {
 struct distribution {
 	const char		*name;		/* for programs */
 	const char		*text;		/* for people */
+	const char		*help;		/* for Prometheus */
 	const struct quantile	*quantile;
 };
 #define DISTRIBUTIONS	3
@@ -186,7 +187,44 @@ print_json(const struct view *view)
 	(void)puts("]}");
 }
 
-/* In a label a backslash, a quote and a newline are escaped. */
+/* A name and a number on each line; for the top, also the item. */
+static void
+print_tab(const struct view *view)
+{
+	const struct stats *stats = view->stats;
+	const struct greydb_report *file = view->file;
+
+	(void)printf("records\t%" PRId64 "\n", stats->records);
+	for (int i = 0; i < GREY_STATES; i++)
+		(void)printf("%s\t%" PRId64 "\n",
+		    grey_state_name((enum grey_state)i), stats->states[i]);
+	(void)printf("broken\t%" PRId64 "\npasses\t%" PRId64
+	    "\nnever_retried\t%" PRId64 "\n", stats->broken, stats->passes,
+	    stats->never_retried);
+	for (size_t i = 0; i < DISTRIBUTIONS; i++) {
+		const struct distribution *d = &view->distributions[i];
+		(void)printf("%s n\t%" PRId64 "\n", d->name,
+		    d->quantile->total);
+		for (size_t p = 0; p < PARTS; p++)
+			(void)printf("%s %s\t%" PRId64 "\n", d->name,
+			    parts[p].name, quantile_at(d->quantile,
+			    parts[p].value));
+		(void)printf("%s max\t%" PRId64 "\n", d->name,
+		    d->quantile->largest);
+	}
+	(void)printf("file_size\t%" PRId64 "\nfree_space\t%" PRId64
+	    "\nblock_size\t%" PRId64 "\nadvised_block_size\t%" PRId64 "\n",
+	    file->file_size, file->free_space, file->block_size,
+	    stats_block_size(stats->records));
+	for (size_t i = 0; i < stats->top_count; i++) {
+		(void)printf("top\t%" PRId64 "\t", stats->top[i].count);
+		escape_text(stdout, (struct grey_bytes){ stats->top[i].item,
+		    stats->top[i].size });
+		(void)putchar('\n');
+	}
+}
+
+/* In a label a backslash and a quote are escaped; DB holds no newline. */
 static void
 print_label(const struct view *view)
 {
@@ -213,9 +251,8 @@ static void
 print_summary(const struct view *view,
     const struct distribution *distribution)
 {
-	(void)printf("# HELP exigrey_%s Seconds.\n"
-	    "# TYPE exigrey_%s gauge\n", distribution->name,
-	    distribution->name);
+	(void)printf("# HELP exigrey_%s %s\n# TYPE exigrey_%s gauge\n",
+	    distribution->name, distribution->help, distribution->name);
 	for (size_t i = 0; i < PARTS; i++) {
 		(void)printf("exigrey_%s", distribution->name);
 		print_label(view);
@@ -260,9 +297,14 @@ print(const struct invocation *run, const struct stats *stats,
 {
 	const struct view view = {
 		.run = run, .stats = stats, .file = file, .distributions = {
-			{ "age_seconds", "age:", &stats->ages },
-			{ "idle_seconds", "unused for:", &stats->idle },
+			{ "age_seconds", "age:",
+			    "Seconds since the records were created.",
+			    &stats->ages },
+			{ "idle_seconds", "unused for:",
+			    "Seconds since the records were last used.",
+			    &stats->idle },
 			{ "retry_seconds", "first retry after:",
+			    "Seconds from the first try to the first pass.",
 			    &stats->retries }
 		}
 	};
@@ -271,6 +313,8 @@ print(const struct invocation *run, const struct stats *stats,
 		print_prometheus(&view);
 	else if (run->format == FORMAT_JSON)
 		print_json(&view);
+	else if (run->format == FORMAT_TAB)
+		print_tab(&view);
 	else
 		print_text(&view);
 }
@@ -291,7 +335,7 @@ collect_all(struct invocation *run, struct stats *stats,
 	if (status != GREY_OK)
 		return status;
 	progress_begin(&collect.progress, "reading",
-	    grey_snapshot_records(snapshot));
+	    grey_snapshot_records(snapshot), false);
 	stats_begin(stats, run->now);
 	status = grey_snapshot_check(snapshot, false, NULL, NULL, file, err);
 	if (status == GREY_OK)
@@ -311,6 +355,11 @@ run_stats(struct invocation *run)
 	enum grey_status status;
 	int result = EXIT_DONE;
 
+	if (option_given(run, "prometheus") && option_given(run, "format")) {
+		complain("--prometheus and --format exclude each other");
+		free(stats);
+		return EXIT_FAILED;
+	}
 	if (stats == NULL) {
 		complain("out of memory");
 		return EXIT_FAILED;

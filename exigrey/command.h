@@ -30,7 +30,8 @@ enum {
 	TAKES_FILTER	= 1 << 2,	/* --state, --match ... */
 	TAKES_LIFETIMES	= 1 << 3,	/* --grey, --passed */
 	TAKES_OUTPUT	= 1 << 4,	/* --output */
-	HIDDEN		= 1 << 5	/* not for people: no help shows it */
+	HIDDEN		= 1 << 5,	/* not for people: no help shows it */
+	LISTS		= 1 << 6	/* prints records while it reads */
 };
 
 /* An option; a table of them ends with one without a name. */
@@ -66,6 +67,7 @@ struct invocation {
 	struct output		 output;	/* with TAKES_OUTPUT */
 	struct editor		 editor;	/* edit's */
 	FILE			*input;		/* import's */
+	int64_t			 expected;	/* records, see greydb.h */
 };
 
 /* A row of the table; a command's file holds it. */

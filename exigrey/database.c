@@ -63,7 +63,7 @@ database_settings(const struct invocation *run, bool create)
 {
 	return (struct greydb_settings){
 		.timeout = grey_policy_default().timeout, .now = run->now,
-		.create = create
+		.create = create, .expected = run->expected
 	};
 }
 

@@ -1,18 +1,15 @@
-/* The overlay's vis.h warns of functions that are not used here. */
-#define LIBBSD_NETBSD_VIS
-
 #include "dump.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vis.h>
 
 #include "escape.h"
 #include "key.h"
 
 #define FIRST_LINE	"# exigrey dump "
 #define FIELDS_MAX	6
+#define RAW_KEY_MAX	(1 << 30)	/* below what GDBM counts */
 
 void
 dump_begin(FILE *file)
@@ -33,6 +30,16 @@ put_first(FILE *file, struct grey_bytes bytes)
 	escape_text(file, bytes);
 }
 
+/* Can it be read back as a record?  What other programs store may not. */
+static bool
+is_readable(struct grey_bytes item, struct grey_bytes value,
+    const struct grey_record *record)
+{
+	return item.size <= GREY_KEY_MAX &&
+	    grey_record_text(value).size < GREY_VALUE_MAX &&
+	    grey_flags_check(record->flags, NULL) == GREY_OK;
+}
+
 void
 dump_entry(FILE *file, struct grey_bytes key, struct grey_bytes value)
 {
@@ -40,7 +47,8 @@ dump_entry(FILE *file, struct grey_bytes key, struct grey_bytes value)
 	struct grey_bytes item;
 
 	if (grey_item_of_key(key, &item) &&
-	    grey_record_parse(value, &record, NULL) == GREY_OK) {
+	    grey_record_parse(value, &record, NULL) == GREY_OK &&
+	    is_readable(item, value, &record)) {
 		put_first(file, item);
 		(void)fprintf(file, "\t%lld\t%lld\t%lld\t%.*s\n",
 		    (long long)record.created, (long long)record.used,
@@ -73,47 +81,6 @@ read_line(struct dump_reader *reader, size_t *length_r,
 	return GREY_OK;
 }
 
-enum grey_status
-dump_reader_begin(struct dump_reader *reader, FILE *file,
-    struct grey_error *err)
-{
-	enum grey_status status;
-	size_t length;
-	int version;
-
-	*reader = (struct dump_reader){ .file = file };
-	status = read_line(reader, &length, err);
-	if (status == GREY_FAILED)
-		return status;
-	if (status == GREY_NOT_FOUND ||
-	    sscanf(reader->text, FIRST_LINE "%d", &version) != 1)
-		return grey_fail(err, GREY_INVALID,
-		    "it is no dump: the first line must be '" FIRST_LINE "%d'",
-		    DUMP_VERSION);
-	if (version != DUMP_VERSION)
-		return grey_fail(err, GREY_INVALID, "it is a dump of version "
-		    "%d; this exigrey reads version %d", version,
-		    DUMP_VERSION);
-	return GREY_OK;
-}
-
-void
-dump_reader_end(struct dump_reader *reader)
-{
-	free(reader->text);
-	reader->text = NULL;
-}
-
-/* Undoes the escapes in place: the result is never longer. */
-static bool
-restore(char *field, struct grey_bytes *bytes_r)
-{
-	int n = strunvis(field, field);
-
-	*bytes_r = (struct grey_bytes){ field, n < 0 ? 0 : (size_t)n };
-	return n >= 0;
-}
-
 static bool
 read_number(const char *field, int64_t *number_r)
 {
@@ -127,6 +94,78 @@ read_number(const char *field, int64_t *number_r)
 		    __builtin_add_overflow(n, *field - '0', &n))
 			return false;
 	*number_r = n;
+	return true;
+}
+
+enum grey_status
+dump_reader_begin(struct dump_reader *reader, FILE *file,
+    struct grey_error *err)
+{
+	enum grey_status status;
+	int64_t version;
+	size_t length;
+
+	*reader = (struct dump_reader){ .file = file };
+	status = read_line(reader, &length, err);
+	if (status == GREY_FAILED)
+		return status;
+	if (status == GREY_NOT_FOUND ||
+	    strncmp(reader->text, FIRST_LINE, strlen(FIRST_LINE)) != 0 ||
+	    !read_number(reader->text + strlen(FIRST_LINE), &version))
+		return grey_fail(err, GREY_INVALID,
+		    "it is no dump: the first line must be '" FIRST_LINE "%d'",
+		    DUMP_VERSION);
+	if (version != DUMP_VERSION)
+		return grey_fail(err, GREY_INVALID, "it is a dump of version "
+		    "%lld; this exigrey reads version %d", (long long)version,
+		    DUMP_VERSION);
+	return GREY_OK;
+}
+
+void
+dump_reader_end(struct dump_reader *reader)
+{
+	free(reader->text);
+	reader->text = NULL;
+}
+
+/* Reads three octal digits; returns -1 if there are none, or too much. */
+static int
+read_octal(const char *digits)
+{
+	int byte = 0;
+
+	for (int i = 0; i < 3; i++) {
+		if (digits[i] < '0' || digits[i] > '7')
+			return -1;
+		byte = byte * 8 + digits[i] - '0';
+	}
+	return byte <= 0xff ? byte : -1;
+}
+
+/*
+ * Undoes the escapes in place: \ooo, and \\ of those who write by hand.
+ * (strunvis(3) takes much else for an escape, and mistakes for none.)
+ */
+static bool
+restore(char *field, struct grey_bytes *bytes_r)
+{
+	const char *from = field;
+	char *to = field;
+	int byte;
+
+	while (*from != '\0') {
+		if (*from != '\\') {
+			*to++ = *from++;
+			continue;
+		}
+		byte = from[1] == '\\' ? '\\' : read_octal(from + 1);
+		if (byte == -1)
+			return false;
+		from += from[1] == '\\' ? 2 : 4;
+		*to++ = (char)byte;
+	}
+	*bytes_r = (struct grey_bytes){ field, (size_t)(to - field) };
 	return true;
 }
 
@@ -144,7 +183,8 @@ understand_record(struct dump_reader *reader, char **fields,
 
 	if (!restore(fields[0], &entry->key))
 		return grey_fail(err, GREY_INVALID,
-		    "the item has a wrong escape");
+		    "the item has a wrong escape: write \\ooo, three octal "
+		    "digits");
 	if (entry->key.size > GREY_KEY_MAX)
 		return grey_fail(err, GREY_INVALID,
 		    "the item is longer than %d bytes", GREY_KEY_MAX);
@@ -172,10 +212,11 @@ understand_raw(char **fields, struct dump_entry *entry,
 	entry->is_record = false;
 	if (!restore(fields[0], &entry->key) ||
 	    !restore(fields[1], &entry->value))
-		return grey_fail(err, GREY_INVALID, "a wrong escape");
-	if (entry->key.size > GREY_KEY_MAX + 1)
+		return grey_fail(err, GREY_INVALID, "a wrong escape: write "
+		    "\\ooo, three octal digits");
+	if (entry->key.size > RAW_KEY_MAX || entry->value.size > RAW_KEY_MAX)
 		return grey_fail(err, GREY_INVALID,
-		    "the key is longer than %d bytes", GREY_KEY_MAX + 1);
+		    "key or value is longer than %d bytes", RAW_KEY_MAX);
 	return GREY_OK;
 }
 
@@ -191,6 +232,8 @@ understand(struct dump_reader *reader, size_t length,
 		    "the line holds a NUL: write \\000");
 	while (rest != NULL && count < FIELDS_MAX)
 		fields[count++] = strsep(&rest, "\t");
+	if (count == 4)
+		fields[count++] = reader->text + length;	/* no flags */
 	if (count == 5)
 		return understand_record(reader, fields, entry, err);
 	if (count == 2)

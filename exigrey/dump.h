@@ -5,10 +5,12 @@
  *	ITEM TAB created TAB used TAB count TAB flags
  *	KEY TAB VALUE
  *
- * A line each.  The second form is for what is no record: a key without a NUL
- * at its end, or a value that does not parse; it has the bytes as they stand.
- * Bytes that do not print are \ooo, a backslash is two.  Empty lines and lines
- * that start with "#" are comments; an item that does is written with \043.
+ * A line each.  The second form has the bytes as they stand, for what is no
+ * record (a key without a NUL at its end, a value that does not parse) or one
+ * that this program would not make.  A backslash, and bytes that do not print,
+ * are \ooo.  Empty lines and lines that start with "#" are comments; an item
+ * that does is written with \043.  The tab before empty flags may be missing:
+ * editors remove blanks at the end of a line.
  */
 #ifndef EXIGREY_DUMP_H
 #define EXIGREY_DUMP_H

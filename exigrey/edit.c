@@ -8,6 +8,7 @@
 #include "complain.h"
 #include "escape.h"
 #include "key.h"
+#include "wanted.h"
 
 #define MARK	"#! "	/* starts a comment that tells a mistake */
 
@@ -136,7 +137,28 @@ want(struct edit *edit, const struct dump_entry *entry,
 	    grey_fail(err, GREY_FAILED, "out of memory");
 }
 
-/* The text again, but for marks of an earlier round, up to a line. */
+/* Takes the marks of an earlier round out of the text, in place. */
+static size_t
+remove_marks(char *text, size_t size)
+{
+	char *to = text;
+
+	for (const char *from = text, *end = text + size; from < end;) {
+		const char *newline = memchr(from, '\n',
+		    (size_t)(end - from));
+		const size_t length = newline == NULL ? (size_t)(end - from) :
+		    (size_t)(newline + 1 - from);
+		if (length < strlen(MARK) ||
+		    memcmp(from, MARK, strlen(MARK)) != 0) {
+			memmove(to, from, length);
+			to += length;
+		}
+		from += length;
+	}
+	return (size_t)(to - text);
+}
+
+/* The text again, up to a line. */
 struct marking {
 	FILE		*out;
 	const char	*next;
@@ -152,9 +174,8 @@ copy_lines(struct marking *marking, long before)
 		    (size_t)(marking->end - marking->next));
 		const char *stop = newline == NULL ? marking->end :
 		    newline + 1;
-		if (strncmp(marking->next, MARK, strlen(MARK)) != 0)
-			(void)fwrite(marking->next, 1,
-			    (size_t)(stop - marking->next), marking->out);
+		(void)fwrite(marking->next, 1,
+		    (size_t)(stop - marking->next), marking->out);
 		marking->next = stop;
 		marking->line++;
 	}
@@ -203,19 +224,20 @@ enum grey_status
 edit_read(struct edit *edit, char *text, size_t size, char **marked_r,
     size_t *marked_size_r, struct grey_error *err)
 {
-	struct marking marking = {
-		.next = text, .end = text + size, .line = 1
-	};
-	FILE *in = fmemopen(text, size > 0 ? size : 1, "r");
+	struct marking marking = { .next = text, .line = 1 };
 	enum grey_status status = GREY_FAILED;
 	struct edited *edited;
 	int64_t mistakes;
+	FILE *in;
 
+	size = remove_marks(text, size);
+	marking.end = text + size;
+	in = fmemopen(text, size > 0 ? size : 1, "r");
 	RB_FOREACH(edited, edited_tree, &edit->tree)
 		release(&edited->wanted);
 	marking.out = open_memstream(marked_r, marked_size_r);
 	if (in == NULL || marking.out == NULL)
-		(void)grey_fail(err, status, "out of memory");
+		grey_error_set(err, "out of memory");
 	else
 		status = read_entries(edit, in, &marking, &mistakes, err);
 	if (marking.out != NULL) {
@@ -230,16 +252,14 @@ edit_read(struct edit *edit, char *text, size_t size, char **marked_r,
 	return status;
 }
 
-/* Is it the same, but for padding? */
+/* Is it to be as it was? */
 static bool
 is_same(const struct edited *edited)
 {
 	if (edited->shown.data == NULL || edited->wanted.data == NULL)
 		return edited->shown.data == edited->wanted.data;
-	return edited->is_record ? grey_bytes_equal(
-	    grey_record_text(edited->shown),
-	    grey_record_text(edited->wanted)) :
-	    grey_bytes_equal(edited->shown, edited->wanted);
+	return wanted_is_there(edited->wanted, edited->is_record,
+	    edited->shown);
 }
 
 bool
@@ -260,29 +280,13 @@ struct applying {
 };
 
 static enum grey_status
-store_wanted(struct greydb *db, const struct edited *edited,
-    struct grey_error *err)
-{
-	char wide[GREY_VALUE_MAX];
-	struct grey_record record;
-	struct grey_bytes value = edited->wanted;
-
-	/* A record is never narrowed (record.h). */
-	if (edited->is_record && edited->shown.size > value.size &&
-	    (grey_record_parse(value, &record, err) != GREY_OK ||
-	    grey_record_format(&record, edited->shown.size, wide, &value,
-	    err) != GREY_OK))
-		return GREY_FAILED;
-	return greydb_store(db, edited->key, value, err);
-}
-
-static enum grey_status
 apply_one(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
     struct grey_bytes now, struct grey_error *err)
 {
 	struct applying *applying = arg;
 	struct edited *edited = applying->batch[number];
 	struct edit_result *result = applying->result;
+	enum grey_status status;
 
 	if ((now.data == NULL) != (edited->shown.data == NULL) ||
 	    (now.data != NULL && !grey_bytes_equal(now, edited->shown))) {
@@ -290,15 +294,17 @@ apply_one(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
 		result->refused++;
 		return GREY_OK;
 	}
-	if (edited->wanted.data == NULL) {
+	status = edited->wanted.data == NULL ? greydb_delete(db, key, err) :
+	    wanted_store(db, key, edited->wanted, edited->is_record, now, err);
+	if (status != GREY_OK)
+		return status;
+	if (edited->wanted.data == NULL)
 		result->deleted++;
-		return greydb_delete(db, key, err);
-	}
-	if (edited->shown.data == NULL)
+	else if (edited->shown.data == NULL)
 		result->added++;
 	else
 		result->changed++;
-	return store_wanted(db, edited, err);
+	return GREY_OK;
 }
 
 static void
@@ -314,7 +320,9 @@ tell_refused(const struct edited *edited)
 	(void)grey_item_of_key(edited->key, &item);
 	escape_text(out, item);
 	(void)fclose(out);
-	complain("'%s' was changed by somebody else meanwhile: left as it is",
+	complain(edited->shown.data == NULL ?
+	    "'%s' exists already, but was not shown: left as it is" :
+	    "'%s' was changed by somebody else meanwhile: left as it is",
 	    text);
 	free(text);
 }

@@ -33,7 +33,8 @@ enum grey_status edit_show(struct edit *edit, struct grey_bytes key,
 /*
  * Reads the edited text; what an earlier call read is forgotten.  Each mistake
  * is told and, in *marked_r, stands in a comment before its line; the caller
- * frees that text.
+ * frees that text.  Such comments are taken out of text, which lines are then
+ * counted in.
  * Returns GREY_OK; GREY_INVALID with the number of mistakes in the error;
  * GREY_FAILED.
  */

@@ -87,6 +87,16 @@ ask(const char *question)
 	return yes;
 }
 
+/* What would end this process before the file is removed. */
+static void
+set_signals(void (*disposition)(int))
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		(void)signal(signals[i], disposition);
+}
+
 static const char *
 editor_name(void)
 {
@@ -117,7 +127,7 @@ run_editor(const char *file)
 		return false;
 	pid = fork();
 	if (pid == 0) {
-		(void)signal(SIGINT, SIG_DFL);
+		set_signals(SIG_DFL);
 		(void)execl(_PATH_BSHELL, "sh", "-c", command, editor_name(),
 		    file, (char *)NULL);
 		_exit(127);
@@ -196,6 +206,7 @@ editor_process(int channel)
 	char file[PATH_MAX];
 	int fd;
 
+	set_signals(SIG_IGN);
 	if (directory == NULL || directory[0] == '\0')
 		directory = "/tmp";
 	(void)snprintf(file, sizeof(file), "%s/exigrey-edit-XXXXXX",

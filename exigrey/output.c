@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,11 @@ write_file(const char *file, const char *temporary, int fd, int data,
 	const mode_t mask = umask(0);
 
 	(void)umask(mask);
+	/* ^C is for those who write: their end is seen, and cleaned up. */
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGQUIT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
 	if (!copy(data, fd) || fchmod(fd, 0644 & ~mask) == -1 ||
 	    fsync(fd) == -1) {
 		complain("cannot write '%s': %s", temporary, strerror(errno));
@@ -100,6 +106,8 @@ start_writer(struct output *output, const char *file, const char *temporary,
 	(void)close(data[0]);
 	(void)close(commit[0]);
 	output->commit = commit[1];
+	/* Should the writer fail, it is waited for, and says why. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (dup2(data[1], STDOUT_FILENO) == -1)
 		return grey_fail(err, GREY_FAILED,
 		    "cannot redirect the output: %s", strerror(errno));
@@ -114,6 +122,8 @@ output_begin(struct output *output, const char *file, struct grey_error *err)
 	enum grey_status status;
 	int fd;
 
+	if (file[0] == '\0')
+		return grey_fail(err, GREY_FAILED, "--output: name a file");
 	/* A collector of "*.prom" must not take the unfinished file. */
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX",
 	    file) >= sizeof(temporary))

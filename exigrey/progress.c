@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,11 +23,23 @@ monotonic(void)
 	return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec;
 }
 
-void
-progress_begin(struct progress *progress, const char *what, int64_t total)
+/* A terminal that knows "back to the start of the line" and "clear it"? */
+static bool
+is_terminal(void)
 {
-	*progress = (struct progress){ .what = what, .total = total,
-	    .terminal = isatty(STDERR_FILENO) == 1 };
+	const char *kind = getenv("TERM");
+
+	return isatty(STDERR_FILENO) == 1 && kind != NULL &&
+	    kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+}
+
+void
+progress_begin(struct progress *progress, const char *what, int64_t total,
+    bool lists)
+{
+	*progress = (struct progress){ .what = what, .total = total };
+	progress->terminal = is_terminal() &&
+	    !(lists && isatty(STDOUT_FILENO) == 1);
 	if (progress->terminal)
 		progress->start = monotonic();
 	progress->next_look = STEPS;

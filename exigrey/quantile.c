@@ -41,9 +41,10 @@ quantile_add(struct quantile *quantile, int64_t value)
 int64_t
 quantile_at(const struct quantile *quantile, double part)
 {
-	int64_t wanted = (int64_t)(part * (double)quantile->total + 0.5);
-	int64_t seen = 0;
+	const double exact = part * (double)quantile->total;
+	int64_t wanted = (int64_t)exact, seen = 0;
 
+	wanted += (double)wanted < exact;
 	if (wanted < 1)
 		wanted = 1;
 	for (size_t i = 0; i < QUANTILE_SIZE; i++) {

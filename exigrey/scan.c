@@ -45,7 +45,8 @@ scan_database(struct invocation *run, const struct grey_policy *policy,
 	if (status != GREY_OK)
 		return status;
 	progress_begin(&scan.progress, "reading",
-	    grey_snapshot_records(snapshot));
+	    grey_snapshot_records(snapshot),
+	    (run->command->needs & LISTS) != 0);
 	status = grey_snapshot_walk(snapshot, visit_entry, &scan, err);
 	progress_end(&scan.progress);
 	grey_snapshot_close(&snapshot);

@@ -68,8 +68,12 @@ static int
 compare_top(const void *a, const void *b)
 {
 	const struct stats_top *x = a, *y = b;
+	int order = (x->count < y->count) - (x->count > y->count);
 
-	return (x->count < y->count) - (x->count > y->count);
+	if (order == 0)
+		order = memcmp(x->item, y->item,
+		    x->size < y->size ? x->size : y->size);
+	return order != 0 ? order : (x->size > y->size) - (x->size < y->size);
 }
 
 void

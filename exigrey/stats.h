@@ -37,7 +37,7 @@ struct stats {
 void stats_begin(struct stats *stats, int64_t now);
 void stats_add(struct stats *stats, const struct entry *entry);
 
-/* Sorts the top: the most used first. */
+/* Sorts the top: the most used first; equals by item. */
 void stats_end(struct stats *stats);
 
 /*

@@ -27,16 +27,21 @@ sub db { return $_[0]{db} }
 sub directory { return $_[0]{directory} }
 
 # Runs a program.  %$how: env (a hash), user (uid and gid), stdin (bytes),
-# stdout (a file to write to; "closed").  Returns status, out, err.
+# stdout (a file to write to; "closed"), terminal (pairs of what appears on it
+# and what is then typed; all output comes as out).  Without that it has no
+# terminal.  Returns status, out, err.
 sub program
 {
 	my ($self, $how, @command) = @_;
 	my %file = map { $_ => "$self->{directory}/$_" } qw(in out err);
 	my %result;
 
+	unshift @command, Tree::build('tests/pty'), @{$how->{terminal}}, '--'
+	    if defined $how->{terminal};
 	spew($file{in}, $how->{stdin} // '');
 	my $child = fork() // die "fork: $!";
 	if (!$child) {
+		POSIX::setsid();
 		%ENV = (%ENV, %{$how->{env} // {}});
 		my $out = $how->{stdout} // $file{out};
 		open(STDIN, '<', $file{in}) && open(STDERR, '>', $file{err}) &&
@@ -93,6 +98,67 @@ sub must
 	die "exigrey @arguments: status $r->{status}: $r->{err}"
 	    if $r->{status} ne '0';
 	return $r->{out};
+}
+
+# Starts it in the background: returns the process's id.
+sub start
+{
+	my ($self, @arguments) = @_;
+	my $child = fork() // die "fork: $!";
+
+	return $child if $child;
+	POSIX::setsid();
+	open(STDIN, '<', '/dev/null');
+	open(STDOUT, '>', "$self->{directory}/out");
+	open(STDERR, '>', "$self->{directory}/err");
+	no warnings 'exec';
+	exec { Tree::build('exigrey') } 'exigrey', '-d', $self->{db},
+	    @arguments;
+	POSIX::_exit(121);
+}
+
+# Waits up to 5 seconds until something is true; returns that.
+sub wait_until
+{
+	my ($code) = @_;
+
+	for (1 .. 1000) {
+		my $result = $code->();
+		return $result if $result;
+		select(undef, undef, undef, 0.005);
+	}
+	return 0;
+}
+
+# Mounts a small disk there, which is gone at the end; returns '' or why not.
+my @disks;
+sub small_disk
+{
+	my ($directory, $size) = @_;
+
+	return 'not root' if $> != 0;
+	mkdir($directory) or die "$directory: $!";
+	my $said = `mount -t tmpfs -o size=$size,mode=700 none '$directory' 2>&1`;
+	return "mount: $said" if $? != 0;
+	push @disks, $directory;
+	return '';
+}
+END {
+	my $status = $?;
+	system('umount', '-l', $_) for @disks;
+	$? = $status;
+}
+
+# What the database holds: a hash of keys and values.
+sub content
+{
+	my ($self, $db) = @_;
+	my $r = $self->program({}, Tree::build('tests/store'),
+	    $db // $self->{db}, 'dump');
+
+	die "store: $r->{err}" if $r->{status} ne '0';
+	return { map { my ($key, $value) = split / /, $_, -1;
+	    pack('H*', $key) => pack('H*', $value) } split /\n/, $r->{out} };
 }
 
 # Stores keys and values of any bytes.

@@ -4,6 +4,7 @@
  *
  *	store DB < LINES	each line: KEY VALUE, in hexadecimal digits
  *	store DB fill N		N records of items i0, i1 ...: created 1000 + i
+ *	store DB dump		the reverse: prints lines
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "greydb.h"
 #include "record.h"
+#include "snapshot.h"
 
 static void
 die(const char *text)
@@ -20,19 +22,22 @@ die(const char *text)
 	exit(1);
 }
 
-/* Turns digits into bytes in place; returns what follows the word. */
+static unsigned
+digit(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : (c | ' ') - 'a' + 10);
+}
+
+/* Turns digits into bytes in place; returns what follows them. */
 static char *
 take_bytes(char *text, struct grey_bytes *bytes_r)
 {
-	unsigned byte;
 	size_t n = 0;
 
-	while (isspace((unsigned char)*text))
-		text++;
 	bytes_r->data = text;
-	while (isxdigit((unsigned char)text[2 * n]) &&
-	    sscanf(text + 2 * n, "%2x", &byte) == 1)
-		text[n++] = (char)byte;
+	for (; isxdigit((unsigned char)text[2 * n]); n++)
+		text[n] = (char)(digit(text[2 * n]) << 4 |
+		    digit(text[2 * n + 1]));
 	bytes_r->size = n;
 	return text + 2 * n;
 }
@@ -46,7 +51,8 @@ store_lines(struct greydb *db)
 	size_t room = 0;
 
 	while (getline(&line, &room, stdin) != -1) {
-		(void)take_bytes(take_bytes(line, &key), &value);
+		char *space = take_bytes(line, &key);
+		(void)take_bytes(space + 1, &value);
 		if (greydb_store(db, key, value, &err) != GREY_OK)
 			die(err.text);
 	}
@@ -72,6 +78,57 @@ fill(struct greydb *db, long count)
 	}
 }
 
+static void
+print_bytes(struct grey_bytes bytes, char after)
+{
+	for (size_t i = 0; i < bytes.size; i++)
+		(void)printf("%02x", (unsigned char)bytes.data[i]);
+	(void)putchar(after);
+}
+
+static enum grey_status
+print_pair(void *arg, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	(void)arg;
+	(void)err;
+	print_bytes(key, ' ');
+	print_bytes(value, '\n');
+	return GREY_OK;
+}
+
+static void
+dump(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings)
+{
+	struct grey_snapshot *snapshot;
+	struct grey_error err;
+
+	if (grey_snapshot_open(session, path, settings, &snapshot, &err) !=
+	    GREY_OK || grey_snapshot_walk(snapshot, print_pair, NULL, &err) !=
+	    GREY_OK)
+		die(err.text);
+	grey_snapshot_close(&snapshot);
+}
+
+static void
+store(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, const char *count)
+{
+	struct grey_error err;
+	struct greydb *db;
+
+	if (greydb_open(session, path, settings, &db, &err) != GREY_OK ||
+	    greydb_batch(db, &err) != GREY_OK)
+		die(err.text);
+	if (count != NULL)
+		fill(db, strtol(count, NULL, 10));
+	else
+		store_lines(db);
+	if (greydb_close(&db, &err) != GREY_OK)
+		die(err.text);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -80,21 +137,16 @@ main(int argc, char *argv[])
 	struct grey_session session;
 	struct grey_dbpath path;
 	struct grey_error err;
-	struct greydb *db;
 
-	if (argc != 2 && argc != 4)
-		die("usage: store DB [fill N]");
+	if (argc < 2 || argc > 4)
+		die("usage: store DB [fill N | dump]");
 	grey_session_init(&session, NULL, NULL);
-	if (grey_dbpath_resolve(argv[1], "/", &path, &err) != GREY_OK ||
-	    greydb_open(&session, &path, &settings, &db, &err) != GREY_OK ||
-	    greydb_batch(db, &err) != GREY_OK)
+	if (grey_dbpath_resolve(argv[1], "/", &path, &err) != GREY_OK)
 		die(err.text);
-	if (argc == 4)
-		fill(db, strtol(argv[3], NULL, 10));
+	if (argc == 3)
+		dump(&session, &path, &settings);
 	else
-		store_lines(db);
-	if (greydb_close(&db, &err) != GREY_OK)
-		die(err.text);
+		store(&session, &path, &settings, argc == 4 ? argv[3] : NULL);
 	grey_session_end(&session);
 	return 0;
 }
