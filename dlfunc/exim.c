@@ -109,8 +109,7 @@ log_form(void)
 	if (asked)
 		return form;
 	asked = true;
-	if (log_write == NULL ||
-	    !expand("$version_number", version, sizeof(version)))
+	if (!expand("$version_number", version, sizeof(version)))
 		return form;
 	for (size_t i = 0; i < sizeof(log_releases) / sizeof(log_releases[0]);
 	    i++)
@@ -152,7 +151,7 @@ exim_log(const char *text, long long now)
 {
 	if (is_repeated(text, now))
 		return;
-	switch (log_form()) {
+	switch (log_write != NULL ? log_form() : LOG_UNKNOWN) {
 	case LOG_SELECTOR:
 		log_write(0, LOG_MAIN, "exigrey: %s", text);
 		break;

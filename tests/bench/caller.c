@@ -73,17 +73,37 @@ report(int64_t *took, long calls, long failures)
 	    took[calls - 1 - calls / 1000], took[calls - 1]);
 }
 
+/* Calls until the input ends; returns the number of calls. */
+static long
+call_for_a_while(struct grey_session *session, const struct grey_dbpath *path,
+    long rate, long records, int64_t *took, long *failures)
+{
+	int64_t start = microseconds(), begin;
+	long calls = 0;
+
+	while (calls < CALLS_MAX && !input_ended()) {
+		begin = microseconds();
+		*failures += !call(session, path, rand() % records);
+		took[calls++] = microseconds() - begin;
+		begin = start + calls * 1000000 / rate - microseconds();
+		if (begin > 0)
+			(void)usleep((useconds_t)begin);
+		else	/* what was missed while it waited is not made up */
+			start = microseconds() - calls * 1000000 / rate;
+	}
+	return calls;
+}
+
 int
 main(int argc, char *argv[])
 {
-	int64_t *took = calloc(CALLS_MAX, sizeof(*took));
-	long calls = 0, failures = 0, rate, records;
+	static int64_t took[CALLS_MAX];
+	long calls, failures = 0, rate, records;
 	struct grey_session session;
 	struct grey_dbpath path;
 	struct grey_error err;
-	int64_t start;
 
-	if (argc != 4 || took == NULL || (rate = atol(argv[2])) <= 0 ||
+	if (argc != 4 || (rate = atol(argv[2])) <= 0 ||
 	    (records = atol(argv[3])) <= 0) {
 		(void)fprintf(stderr, "usage: caller DB RATE RECORDS\n");
 		return 2;
@@ -93,16 +113,9 @@ main(int argc, char *argv[])
 		return 2;
 	}
 	grey_session_init(&session, NULL, NULL);
-	for (start = microseconds(); calls < CALLS_MAX && !input_ended();) {
-		int64_t begin = microseconds();
-		failures += !call(&session, &path, rand() % records);
-		took[calls++] = microseconds() - begin;
-		begin = start + calls * 1000000 / rate - microseconds();
-		if (begin > 0)
-			(void)usleep((useconds_t)begin);
-		else	/* what was missed while it waited is not made up */
-			start = microseconds() - calls * 1000000 / rate;
-	}
-	report(took, calls, failures);
+	calls = call_for_a_while(&session, &path, rate, records, took,
+	    &failures);
+	if (calls > 0)
+		report(took, calls, failures);
 	return failures > 0;
 }
