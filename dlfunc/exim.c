@@ -22,8 +22,8 @@ extern int host_checking WEAK;
 
 #define LOG_MAIN	1	/* Exim's macros.h */
 
-/* log_write as it is from 4.100 on: without the selector. */
-typedef void log_write_short(int, const char *, ...);
+/* The same as it is from 4.100 on: without the selector. */
+extern void log_write_short(int, const char *, ...) __asm__("log_write") WEAK;
 
 enum log_form { LOG_UNKNOWN, LOG_SELECTOR, LOG_SHORT };
 
@@ -155,15 +155,9 @@ exim_log(const char *text, long long now)
 	case LOG_SELECTOR:
 		log_write(0, LOG_MAIN, "exigrey: %s", text);
 		break;
-	case LOG_SHORT: {
-		const union {
-			void		(*declared)(unsigned int, int,
-					    const char *, ...);
-			log_write_short	*is;
-		} function = { .declared = log_write };
-		function.is(LOG_MAIN, "exigrey: %s", text);
+	case LOG_SHORT:
+		log_write_short(LOG_MAIN, "exigrey: %s", text);
 		break;
-	}
 	default:
 		syslog(LOG_MAIL | LOG_WARNING, "exigrey: %s", text);
 	}
