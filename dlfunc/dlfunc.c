@@ -21,22 +21,21 @@
 
 typedef unsigned char uschar;
 
-#define EXPORT	__attribute__((visibility("default")))
+#define EXPORT __attribute__((visibility("default")))
 
 EXPORT int unseen(uschar **yield, int argc, uschar *argv[]);
 EXPORT int seen(uschar **yield, int argc, uschar *argv[]);
 /* The C library has functions of these names: ours have them for Exim only. */
-EXPORT int exim_wait(uschar **yield, int argc, uschar *argv[])
-    __asm__("wait");
+EXPORT int exim_wait(uschar **yield, int argc, uschar *argv[]) __asm__("wait");
 EXPORT int record(uschar **yield, int argc, uschar *argv[]);
 EXPORT int version(uschar **yield, int argc, uschar *argv[]);
 
 /* One call, its arguments understood. */
 struct call {
-	const char		*name;
-	struct greylist_request	 request;
-	struct grey_dbpath	 path;
-	bool			 asks_only;	/* no mail depends on it */
+	const char *name;
+	struct greylist_request request;
+	struct grey_dbpath path;
+	bool asks_only; /* no mail depends on it */
 };
 
 /* Exim copies what a call yields before it makes the next. */
@@ -53,8 +52,8 @@ yields(uschar **yield, const char *text)
 static int
 fails(uschar **yield, const char *name, const char *message)
 {
-	(void)snprintf(answer_text, sizeof(answer_text), "exigrey %s: %s",
-	    name, message);
+	(void)snprintf(answer_text, sizeof(answer_text), "exigrey %s: %s", name,
+	    message);
 	*yield = (uschar *)answer_text;
 	return EXIM_FAIL;
 }
@@ -96,18 +95,18 @@ static enum grey_status
 check_count(int argc, uschar *argv[], int most, const char *names,
     struct grey_error *err)
 {
-	static const char *const ordinals[] = {
-		"first", "second", "third", "fourth", "fifth", "sixth",
-		"seventh", "eighth"
-	};
+	static const char *const ordinals[] = { "first", "second", "third",
+		"fourth", "fifth", "sixth", "seventh", "eighth" };
 
 	if (most > 0 && argc < 1)
 		return grey_fail(err, GREY_INVALID, "%.*s is missing",
 		    (int)strcspn(names, "}"), names);
 	if (argc > most)
-		return grey_fail(err, GREY_INVALID, "it takes %s%s; there is "
-		    "no %s argument ('%.64s')", most > 0 ? "{" : "no argument",
-		    names, ordinals[most], (const char *)argv[most]);
+		return grey_fail(err, GREY_INVALID,
+		    "it takes %s%s; there is "
+		    "no %s argument ('%.64s')",
+		    most > 0 ? "{" : "no argument", names, ordinals[most],
+		    (const char *)argv[most]);
 	return GREY_OK;
 }
 
@@ -126,8 +125,8 @@ parse_delay(const char *text, int64_t *delay, struct grey_error *err)
 {
 	struct grey_error why;
 
-	if (text == NULL || grey_duration_parse(grey_bytes_of(text), delay,
-	    &why) == GREY_OK)
+	if (text == NULL ||
+	    grey_duration_parse(grey_bytes_of(text), delay, &why) == GREY_OK)
 		return GREY_OK;
 	return grey_fail(err, GREY_INVALID, "DELAY: %s", why.text);
 }
@@ -141,7 +140,7 @@ key_of(int argc, uschar *argv[])
 	if (argc < 5)
 		return grey_key_split(key);
 	return (struct grey_key){ .item = key,
-	    .suffix = grey_bytes_of((const char *)argv[4]) };
+		.suffix = grey_bytes_of((const char *)argv[4]) };
 }
 
 /* Understands {KEY}{DELAY}{DB}{OPTIONS}{SUFFIX}. */
@@ -153,16 +152,16 @@ parse_call(const char *name, int argc, uschar *argv[], struct call *call,
 	struct greylist_request *request = &call->request;
 	enum grey_status status;
 
-	status = check_count(argc, argv, 5, "KEY}{DELAY}{DB}{OPTIONS}{SUFFIX}",
-	    err);
+	status =
+	    check_count(argc, argv, 5, "KEY}{DELAY}{DB}{OPTIONS}{SUFFIX}", err);
 	if (status != GREY_OK)
 		return status;
 	call->name = name;
 	call->asks_only = false;
-	*request = (struct greylist_request){
-		.key = key_of(argc, argv), .policy = grey_policy_default(),
-		.now = wall_clock(), .dry_run = exim_host_checking()
-	};
+	*request = (struct greylist_request){ .key = key_of(argc, argv),
+		.policy = grey_policy_default(),
+		.now = wall_clock(),
+		.dry_run = exim_host_checking() };
 	status = grey_key_check(&request->key, err);
 	if (status == GREY_OK)
 		status = parse_delay(argument(argc, argv, 1),
@@ -185,7 +184,8 @@ printable(struct grey_bytes bytes, char text[80])
 
 	for (size_t i = 0; i < n; i++)
 		text[i] = bytes.data[i] < 0x20 || bytes.data[i] == 0x7f ?
-		    '?' : bytes.data[i];
+		    '?' :
+		    bytes.data[i];
 	text[n] = '\0';
 	return text;
 }
@@ -196,8 +196,8 @@ debug_answer(const struct call *call, const struct greylist_answer *answer)
 	char item[80], suffix[80];
 
 	exim_debug("%s '%s' suffix '%s' in %s/%s: %s, %s (%lld s to go, "
-	    "count %lld)%s", call->name,
-	    printable(call->request.key.item, item),
+		   "count %lld)%s",
+	    call->name, printable(call->request.key.item, item),
 	    printable(call->request.key.suffix, suffix), call->path.directory,
 	    call->path.file, greylist_reason_text(answer->reason),
 	    answer->pass ? "pass" : "defer", (long long)answer->wait,
@@ -217,8 +217,8 @@ decide(const struct call *call, struct greylist_answer *answer,
 	enum grey_status status;
 	char line[sizeof(err->text) + 64];
 
-	status = greylist_check(session(), &call->path, &call->request,
-	    answer, err);
+	status =
+	    greylist_check(session(), &call->path, &call->request, answer, err);
 	if (status == GREY_OK) {
 		debug_answer(call, answer);
 		return true;
@@ -297,15 +297,18 @@ record(uschar **yield, int argc, uschar *argv[])
 		status = resolve(argc, argv, 1, &path, &err);
 	if (status != GREY_OK)
 		return fails(yield, "record", err.text);
-	status = greylist_record(session(), &path, &(struct greydb_settings){
-	    .timeout = policy.timeout, .now = wall_clock(),
-	    .read_only = exim_host_checking() }, key.item, &value, &err);
+	status = greylist_record(session(), &path,
+	    &(struct greydb_settings){ .timeout = policy.timeout,
+		.now = wall_clock(),
+		.read_only = exim_host_checking() },
+	    key.item, &value, &err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		log_now(NULL, err.text);
 	text = grey_record_text(greydb_value_bytes(&value));
 	(void)snprintf(answer_text, sizeof(answer_text), "%.*s",
 	    (int)(text.size < sizeof(answer_text) ? text.size :
-	    sizeof(answer_text) - 1), text.size > 0 ? text.data : "");
+						    sizeof(answer_text) - 1),
+	    text.size > 0 ? text.data : "");
 	greydb_value_free(&value);
 	*yield = (uschar *)answer_text;
 	return EXIM_OK;

@@ -9,18 +9,17 @@
 #include <string.h>
 #include <syslog.h>
 
-#define WEAK	__attribute__((weak, visibility("default")))
+#define WEAK __attribute__((weak, visibility("default")))
 
 /* Up to 4.98; expand_string_2 after that, whose second argument is a BOOL *. */
 extern unsigned char *expand_string(const unsigned char *) WEAK;
-extern const unsigned char *expand_string_2(const unsigned char *, void *)
-    WEAK;
+extern const unsigned char *expand_string_2(const unsigned char *, void *) WEAK;
 extern void log_write(unsigned int, int, const char *, ...) WEAK;
 extern void debug_printf(const char *, ...) WEAK;
 extern unsigned int debug_selector WEAK;
 extern int host_checking WEAK;
 
-#define LOG_MAIN	1	/* Exim's macros.h */
+#define LOG_MAIN 1 /* Exim's macros.h */
 
 /* The same as it is from 4.100 on: without the selector. */
 extern void log_write_short(int, const char *, ...) __asm__("log_write") WEAK;
@@ -29,17 +28,15 @@ enum log_form { LOG_UNKNOWN, LOG_SELECTOR, LOG_SHORT };
 
 /* Releases whose log_write was tried, and its form; no other is called. */
 static const struct log_release {
-	const char	*release;
-	enum log_form	 form;
-} log_releases[] = {
-	{ "4.94", LOG_SELECTOR }, { "4.95", LOG_SELECTOR },
+	const char *release;
+	enum log_form form;
+} log_releases[] = { { "4.94", LOG_SELECTOR }, { "4.95", LOG_SELECTOR },
 	{ "4.96", LOG_SELECTOR }, { "4.97", LOG_SELECTOR },
 	{ "4.98", LOG_SELECTOR }, { "4.99", LOG_SELECTOR },
-	{ "4.100", LOG_SHORT }
-};
+	{ "4.100", LOG_SHORT } };
 
-#define REPEAT_AFTER	60	/* seconds */
-#define RECENT		4
+#define REPEAT_AFTER 60 /* seconds */
+#define RECENT       4
 
 /* Expands a variable into buffer; false where this Exim cannot be asked. */
 static bool
@@ -47,7 +44,7 @@ expand(const char *variable, char *buffer, size_t size)
 {
 	const void *text = variable;
 	const void *value = NULL;
-	long is_text[2] = { 0 };	/* room for a BOOL of any width */
+	long is_text[2] = { 0 }; /* room for a BOOL of any width */
 	int n;
 
 	if (expand_string != NULL)
@@ -67,7 +64,7 @@ exim_spool_directory(void)
 
 	if (spool[0] == '\0' &&
 	    (!expand("$spool_directory", spool, sizeof(spool)) ||
-	    spool[0] != '/'))
+		spool[0] != '/'))
 		(void)snprintf(spool, sizeof(spool), "%s", SPOOL_DIRECTORY);
 	return spool;
 }
@@ -85,8 +82,8 @@ exim_host_checking(void)
 
 	if (p == NULL)
 		return false;
-	return *(const char *)(const void *)&one == 1 ?
-	    *(const char *)p != 0 : host_checking != 0;
+	return *(const char *)(const void *)&one == 1 ? *(const char *)p != 0 :
+							host_checking != 0;
 }
 
 /* Is version that release, or a later correction of it: "4.94", "4.94.2"? */
@@ -112,7 +109,7 @@ log_form(void)
 	if (!expand("$version_number", version, sizeof(version)))
 		return form;
 	for (size_t i = 0; i < sizeof(log_releases) / sizeof(log_releases[0]);
-	    i++)
+	     i++)
 		if (is_release(version, log_releases[i].release))
 			form = log_releases[i].form;
 	return form;
@@ -123,8 +120,8 @@ static bool
 is_repeated(const char *text, long long now)
 {
 	static struct {
-		uint64_t	hash;
-		long long	when;
+		uint64_t hash;
+		long long when;
 	} recent[RECENT];
 	static unsigned int next;
 	uint64_t hash = 14695981039346656037ULL;

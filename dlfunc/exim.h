@@ -33,7 +33,6 @@ bool exim_host_checking(void);
 void exim_log(const char *text, long long now);
 
 /* Writes a line where exim -d shows it. */
-void exim_debug(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+void exim_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

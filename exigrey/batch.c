@@ -7,7 +7,7 @@
 #include "key.h"
 
 /* Above the longest sleep of those who wait for the lock (lockfile.c). */
-#define PAUSE	700000L		/* ns */
+#define PAUSE 700000L /* ns */
 
 static enum grey_status
 work_on(struct greydb *db, const struct grey_bytes *keys, size_t count,
@@ -46,14 +46,14 @@ batch_keys(struct invocation *run, bool create, const struct grey_bytes *keys,
 
 /* Hands the number of the argument on, not that in the batch. */
 struct items_work {
-	batch_work_fn	*work;
-	void		*arg;
-	size_t		 first;
+	batch_work_fn *work;
+	void *arg;
+	size_t first;
 };
 
 static enum grey_status
-work_on_item(void *arg, size_t number, struct greydb *db,
-    struct grey_bytes key, struct grey_bytes value, struct grey_error *err)
+work_on_item(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
+    struct grey_bytes value, struct grey_error *err)
 {
 	const struct items_work *items = arg;
 
@@ -89,17 +89,16 @@ check_items(const struct invocation *run, struct grey_error *err)
 	enum grey_status status = GREY_OK;
 
 	for (int i = 0; i < run->argc && status == GREY_OK; i++) {
-		const struct grey_key key = {
-			.item = grey_bytes_of(run->argv[i])
-		};
+		const struct grey_key key = { .item =
+						  grey_bytes_of(run->argv[i]) };
 		status = grey_key_check(&key, err);
 	}
 	return status;
 }
 
 enum grey_status
-batch_items(struct invocation *run, bool create, batch_work_fn *work,
-    void *arg, struct grey_error *err)
+batch_items(struct invocation *run, bool create, batch_work_fn *work, void *arg,
+    struct grey_error *err)
 {
 	const size_t items_count = (size_t)run->argc;
 	struct items_work items = { .work = work, .arg = arg };

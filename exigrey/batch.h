@@ -9,25 +9,25 @@
 #include "greydb.h"
 #include "status.h"
 
-#define BATCH_MAX	256
+#define BATCH_MAX 256
 
 /*
  * Called for each key with its number and its value (data is NULL where there
  * is none), which live only for the call.  Nothing may be printed here: mail
  * waits.  Anything but GREY_OK ends the work and is what it returns.
  */
-typedef enum grey_status batch_work_fn(void *arg, size_t number,
-    struct greydb *db, struct grey_bytes key, struct grey_bytes value,
-    struct grey_error *err);
+typedef enum grey_status
+batch_work_fn(void *arg, size_t number, struct greydb *db,
+    struct grey_bytes key, struct grey_bytes value, struct grey_error *err);
 
 /*
  * Works on count keys, BATCH_MAX at most, under one lock.  create: make a
  * database that is missing.
  * Returns GREY_OK, what work returned, or as greydb_open.
  */
-enum grey_status batch_keys(struct invocation *run, bool create,
-    const struct grey_bytes *keys, size_t count, batch_work_fn *work,
-    void *arg, struct grey_error *err);
+enum grey_status
+batch_keys(struct invocation *run, bool create, const struct grey_bytes *keys,
+    size_t count, batch_work_fn *work, void *arg, struct grey_error *err);
 
 /*
  * Works on all items that are arguments of run, however many.  Returns as

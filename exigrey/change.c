@@ -6,11 +6,11 @@
 #include "rows.h"
 
 struct changing {
-	const struct invocation	*run;
-	change_fn		*change;
-	void			*arg;
-	struct grey_policy	 policy;	/* what is shown as expired */
-	struct rows		*changed;
+	const struct invocation *run;
+	change_fn *change;
+	void *arg;
+	struct grey_policy policy; /* what is shown as expired */
+	struct rows *changed;
 };
 
 static enum grey_status
@@ -32,8 +32,8 @@ store(struct changing *changing, struct greydb *db, struct grey_bytes key,
 }
 
 static enum grey_status
-change_one(void *arg, size_t number, struct greydb *db,
-    struct grey_bytes key, struct grey_bytes value, struct grey_error *err)
+change_one(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
+    struct grey_bytes value, struct grey_error *err)
 {
 	struct changing *changing = arg;
 	const int64_t now = changing->run->now;
@@ -45,21 +45,25 @@ change_one(void *arg, size_t number, struct greydb *db,
 	(void)number;
 	if (value.data == NULL ||
 	    grey_record_parse(value, &record, NULL) != GREY_OK) {
-		record = (struct grey_record){ .created = now, .used = now,
-		    .flags = { "", 0 } };
+		record = (struct grey_record){ .created = now,
+			.used = now,
+			.flags = { "", 0 } };
 		old_size = 0;
 	}
 	status = changing->change(changing->arg, &record, flags, err);
 	return status == GREY_OK ?
-	    store(changing, db, key, &record, old_size, err) : status;
+	    store(changing, db, key, &record, old_size, err) :
+	    status;
 }
 
 int
 change_items(struct invocation *run, change_fn *change, void *arg)
 {
-	struct changing changing = { .run = run, .change = change,
-	    .arg = arg, .policy = grey_policy_default(),
-	    .changed = rows_new() };
+	struct changing changing = { .run = run,
+		.change = change,
+		.arg = arg,
+		.policy = grey_policy_default(),
+		.changed = rows_new() };
 	struct grey_error err;
 	enum grey_status status;
 
@@ -70,5 +74,5 @@ change_items(struct invocation *run, change_fn *change, void *arg)
 		rows_print(changing.changed, run->format, INT64_MAX);
 	rows_free(changing.changed);
 	return status == GREY_OK ? EXIT_DONE :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }

@@ -7,10 +7,10 @@
 #include "verdict.h"
 
 static enum grey_status
-allow_record(void *arg, struct grey_record *record,
-    char buffer[GREY_VALUE_MAX], struct grey_error *err)
+allow_record(void *arg, struct grey_record *record, char buffer[GREY_VALUE_MAX],
+    struct grey_error *err)
 {
-	const char *expires = arg;	/* NULL: for good */
+	const char *expires = arg; /* NULL: for good */
 	char kept[GREY_VALUE_MAX];
 	enum grey_status status;
 
@@ -24,8 +24,8 @@ allow_record(void *arg, struct grey_record *record,
 	if (expires == NULL)
 		return grey_flags_remove(record->flags, GREY_FLAG_EXPIRES,
 		    buffer, &record->flags, err);
-	return grey_flags_set(record->flags, GREY_FLAG_EXPIRES, expires,
-	    buffer, &record->flags, err);
+	return grey_flags_set(record->flags, GREY_FLAG_EXPIRES, expires, buffer,
+	    &record->flags, err);
 }
 
 static int
@@ -38,7 +38,8 @@ run_allow(struct invocation *run)
 
 	status = option_moment(run, "expires", &expires, &err);
 	if (status == GREY_OK && expires <= run->now)
-		status = grey_fail(&err, GREY_INVALID, "--expires: '%s' is "
+		status = grey_fail(&err, GREY_INVALID,
+		    "--expires: '%s' is "
 		    "over: it would allow nothing",
 		    option_value(run, "expires"));
 	if (status != GREY_OK)
@@ -49,17 +50,23 @@ run_allow(struct invocation *run)
 }
 
 static const struct option_row allow_options[] = {
-	{ "expires", 0, "T", "until then: +30d, 2026-11-21, '2026-11-21 "
+	{ "expires", 0, "T",
+	    "until then: +30d, 2026-11-21, '2026-11-21 "
 	    "10:00', seconds since 1970; without it for good" },
 	{ NULL, 0, NULL, NULL }
 };
 
 const struct command command_allow = {
-	.name = "allow", .run = run_allow, .min = 1, .max = -1,
-	.needs = NEEDS_DATABASE | TAKES_FORMAT, .options = allow_options,
+	.name = "allow",
+	.run = run_allow,
+	.min = 1,
+	.max = -1,
+	.needs = NEEDS_DATABASE | TAKES_FORMAT,
+	.options = allow_options,
 	.usage = "ITEM... [--expires T]",
 	.summary = "whitelist items by hand",
-	.help = "Gives each ITEM the flag keep and prints its record: it "
+	.help =
+	    "Gives each ITEM the flag keep and prints its record: it "
 	    "passes at once, as an item and as a suffix, for good or until T. "
 	    "'exigrey delete ITEM' takes it back.\n\n"
 	    "    exigrey allow 192.0.2.1 2001:db8::1 --expires +30d\n",

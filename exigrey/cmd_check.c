@@ -11,13 +11,13 @@
 #include "size.h"
 #include "snapshot.h"
 
-#define PROBLEMS_SHOWN	1000
+#define PROBLEMS_SHOWN 1000
 
 struct check {
-	const struct invocation	*run;
-	struct progress		 progress;
-	int64_t			 problems;
-	int64_t			 structure;	/* of these, of the file */
+	const struct invocation *run;
+	struct progress progress;
+	int64_t problems;
+	int64_t structure; /* of these, of the file */
 };
 
 static void
@@ -86,9 +86,10 @@ tell_count(struct check *check, int64_t counted, int64_t recorded)
 {
 	char text[128];
 
-	(void)snprintf(text, sizeof(text), "the lock file counts %lld "
-	    "records, the database has %lld", (long long)recorded,
-	    (long long)counted);
+	(void)snprintf(text, sizeof(text),
+	    "the lock file counts %lld "
+	    "records, the database has %lld",
+	    (long long)recorded, (long long)counted);
 	tell_structure(check, text);
 }
 
@@ -110,14 +111,13 @@ sum_up(const struct check *check, const struct greydb_report *report)
 
 	if (check->run->format != FORMAT_TEXT) {
 		(void)printf(check->run->format == FORMAT_JSON ?
-		    "{\"records\":%lld,\"problems\":%lld,"
-		    "\"file_size\":%lld,\"free_space\":%lld,"
-		    "\"block_size\":%lld}\n" :
-		    "records\t%lld\nproblems\t%lld\nfile_size\t%lld\n"
-		    "free_space\t%lld\nblock_size\t%lld\n",
-		    (long long)report->records,
-		    (long long)check->problems, (long long)report->file_size,
-		    (long long)report->free_space,
+			"{\"records\":%lld,\"problems\":%lld,"
+			"\"file_size\":%lld,\"free_space\":%lld,"
+			"\"block_size\":%lld}\n" :
+			"records\t%lld\nproblems\t%lld\nfile_size\t%lld\n"
+			"free_space\t%lld\nblock_size\t%lld\n",
+		    (long long)report->records, (long long)check->problems,
+		    (long long)report->file_size, (long long)report->free_space,
 		    (long long)report->block_size);
 		return;
 	}
@@ -135,8 +135,7 @@ sum_up(const struct check *check, const struct greydb_report *report)
 	if (check->problems == 0)
 		(void)printf("nothing is wrong\n");
 	else
-		(void)printf("%lld problem%s: %s\n",
-		    (long long)check->problems,
+		(void)printf("%lld problem%s: %s\n", (long long)check->problems,
 		    check->problems == 1 ? "" : "s", advice(check));
 }
 
@@ -154,12 +153,11 @@ check_snapshot(struct check *check, struct grey_snapshot *snapshot,
 	status = grey_snapshot_check(snapshot, true, tell_structure, check,
 	    &report, err);
 	if (status == GREY_OK || status == GREY_DAMAGED) {
-		if (report.problems == 0 && report.records !=
-		    grey_snapshot_records(snapshot))
+		if (report.problems == 0 &&
+		    report.records != grey_snapshot_records(snapshot))
 			tell_count(check, report.records,
 			    grey_snapshot_records(snapshot));
-		status = grey_snapshot_walk(snapshot, check_record, check,
-		    err);
+		status = grey_snapshot_walk(snapshot, check_record, check, err);
 	}
 	progress_end(&check->progress);
 	if (status == GREY_DAMAGED && check->problems == 0)
@@ -194,11 +192,14 @@ run_check(struct invocation *run)
 }
 
 const struct command command_check = {
-	.name = "check", .run = run_check, .max = 0,
+	.name = "check",
+	.run = run_check,
+	.max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT,
 	.usage = "",
 	.summary = "look whether the file and every record are sound",
-	.help = "Looks at a copy of the database, while mail goes on: does "
+	.help =
+	    "Looks at a copy of the database, while mail goes on: does "
 	    "every record\nparse, is every key where its hash says, does no "
 	    "byte of the file have two\nowners, is the number of records "
 	    "right?  Prints what is wrong; the exit\nstatus is 1 if anything "

@@ -10,11 +10,12 @@
 #include "stopwatch.h"
 
 /* Block sizes, in bytes. */
-#define SMALLEST	512
-#define LARGEST		65536
+#define SMALLEST 512
+#define LARGEST  65536
 
 static const struct option_row compact_options[] = {
-	{ "block-size", 'b', "N", "from 512 to 65536, a power of two; 'exigrey "
+	{ "block-size", 'b', "N",
+	    "from 512 to 65536, a power of two; 'exigrey "
 	    "stats' advises (default: as it is)" },
 	{ NULL, 0, NULL, NULL }
 };
@@ -32,8 +33,7 @@ file_size(const struct invocation *run)
 
 /* Sets *size_r, 0 if it is to stay.  Returns GREY_OK or GREY_INVALID. */
 static enum grey_status
-block_size(const struct invocation *run, size_t *size_r,
-    struct grey_error *err)
+block_size(const struct invocation *run, size_t *size_r, struct grey_error *err)
 {
 	enum grey_status status;
 	int64_t size = 0;
@@ -42,10 +42,12 @@ block_size(const struct invocation *run, size_t *size_r,
 	*size_r = (size_t)size;
 	if (status != GREY_OK || !option_given(run, "block-size"))
 		return status;
-	return size >= SMALLEST && size <= LARGEST &&
-	    (size & (size - 1)) == 0 ? GREY_OK :
-	    grey_fail(err, GREY_INVALID, "--block-size: %lld is no power of "
-	    "two from %d to %d", (long long)size, SMALLEST, LARGEST);
+	return size >= SMALLEST && size <= LARGEST && (size & (size - 1)) == 0 ?
+	    GREY_OK :
+	    grey_fail(err, GREY_INVALID,
+		"--block-size: %lld is no power of "
+		"two from %d to %d",
+		(long long)size, SMALLEST, LARGEST);
 }
 
 static int
@@ -64,8 +66,8 @@ run_compact(struct invocation *run)
 	}
 	before = file_size(run);
 	start = stopwatch();
-	status = greydb_rewrite(&run->session, &run->path, &settings,
-	    &rewrite, &err);
+	status = greydb_rewrite(&run->session, &run->path, &settings, &rewrite,
+	    &err);
 	waited = stopwatch() - start;
 	if (status == GREY_NOT_FOUND)
 		return database_missing(run, EXIT_DONE);
@@ -73,18 +75,23 @@ run_compact(struct invocation *run)
 		return database_failed(run, status, &err);
 	if (!run->quiet)
 		(void)printf("%lld records: %s before, %s now; mail waited "
-		    "%lld.%03lld s\n", (long long)rewrite.records,
-		    size_text(before, old), size_text(file_size(run), new),
-		    (long long)(waited / 1000), (long long)(waited % 1000));
+			     "%lld.%03lld s\n",
+		    (long long)rewrite.records, size_text(before, old),
+		    size_text(file_size(run), new), (long long)(waited / 1000),
+		    (long long)(waited % 1000));
 	return EXIT_DONE;
 }
 
 const struct command command_compact = {
-	.name = "compact", .run = run_compact, .max = 0,
-	.needs = NEEDS_DATABASE, .options = compact_options,
+	.name = "compact",
+	.run = run_compact,
+	.max = 0,
+	.needs = NEEDS_DATABASE,
+	.options = compact_options,
 	.usage = "[--block-size N]",
 	.summary = "give unused space back, or change the block size",
-	.help = "Writes the database anew without its unused space, with every "
+	.help =
+	    "Writes the database anew without its unused space, with every "
 	    "record, owner\nand mode as before.  Mail waits meanwhile (some "
 	    "seconds for a million\nrecords), or passes after its timeout; it "
 	    "says how long.  If any record\ncannot be read nothing is done.\n\n"

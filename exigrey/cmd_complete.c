@@ -7,19 +7,17 @@
 #include "scan.h"
 #include "verdict.h"
 
-#define ITEMS_MAX	100
+#define ITEMS_MAX 100
 
 /* Options whose values are known; the words are separated by spaces. */
 static const struct {
-	const char	*option;
-	const char	*values;
-} choices[] = {
-	{ "--format", "text tab json" },
+	const char *option;
+	const char *values;
+} choices[] = { { "--format", "text tab json" },
 	{ "--state", "grey passed auto kept expired" },
 	{ "--sort", "item state created used count" },
-	{ "--block-size", "4096 8192 16384" },
-	{ "--grey", "24h" }, { "--passed", "36d" }, { "--delay", "10m" }
-};
+	{ "--block-size", "4096 8192 16384" }, { "--grey", "24h" },
+	{ "--passed", "36d" }, { "--delay", "10m" } };
 
 static bool
 starts_with(const char *text, const char *start)
@@ -75,8 +73,8 @@ offer_options(const struct command *command, const char *start)
 }
 
 struct offering {
-	const char	*start;
-	int		 offered;
+	const char *start;
+	int offered;
 };
 
 static enum grey_status
@@ -104,8 +102,7 @@ offer_items(struct invocation *run, const char *start)
 	struct offering offering = { .start = start };
 	struct scan_counts counts;
 
-	(void)scan_database(run, &policy, offer_item, &offering, &counts,
-	    NULL);
+	(void)scan_database(run, &policy, offer_item, &offering, &counts, NULL);
 }
 
 static bool
@@ -141,7 +138,10 @@ run_complete(struct invocation *run)
 }
 
 const struct command command_complete = {
-	.name = "complete", .run = run_complete, .min = 1, .max = -1,
+	.name = "complete",
+	.run = run_complete,
+	.min = 1,
+	.max = -1,
 	.needs = NEEDS_DATABASE | HIDDEN,
 	.usage = "-- WORD...",
 	.summary = "for the shell",

@@ -11,13 +11,13 @@
 
 /* What became of each argument. */
 struct deletion {
-	bool	dry_run;
-	bool	*found;		/* one for each */
+	bool dry_run;
+	bool *found; /* one for each */
 };
 
 static enum grey_status
-delete_item(void *arg, size_t number, struct greydb *db,
-    struct grey_bytes key, struct grey_bytes value, struct grey_error *err)
+delete_item(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
+    struct grey_bytes value, struct grey_error *err)
 {
 	const struct deletion *deletion = arg;
 
@@ -43,8 +43,7 @@ report_items(const struct invocation *run, const struct deletion *deletion)
 		;
 	else if (run->format == FORMAT_JSON)
 		(void)printf("{\"dry_run\":%s,\"deleted\":%lld}\n",
-		    deletion->dry_run ? "true" : "false",
-		    (long long)deleted);
+		    deletion->dry_run ? "true" : "false", (long long)deleted);
 	else if (run->format == FORMAT_TAB)
 		(void)printf("deleted\t%lld\n", (long long)deleted);
 	else
@@ -105,7 +104,7 @@ static int
 delete_matching(struct invocation *run)
 {
 	struct sweep what = { .match = filter_match,
-	    .dry_run = option_given(run, "dry-run") };
+		.dry_run = option_given(run, "dry-run") };
 	struct filter *filter = NULL;
 	struct grey_error err;
 	enum grey_status status;
@@ -128,8 +127,8 @@ static int
 delete_all(struct invocation *run)
 {
 	struct sweep what = { .match = match_all,
-	    .policy = grey_policy_default(),
-	    .dry_run = option_given(run, "dry-run") };
+		.policy = grey_policy_default(),
+		.dry_run = option_given(run, "dry-run") };
 
 	return sweep(run, &what);
 }
@@ -140,14 +139,15 @@ run_delete(struct invocation *run)
 	const bool all = option_given(run, "all"), some = filter_given(run);
 
 	if (all + some + (run->argc > 0) == 1)
-		return all ? delete_all(run) : some ? delete_matching(run) :
-		    delete_items(run);
+		return all ? delete_all(run) :
+		    some   ? delete_matching(run) :
+			     delete_items(run);
 	if (run->argc == 0 && !all)
 		complain("say what to delete: items, a filter, or --all (see "
-		    "'exigrey help delete')");
+			 "'exigrey help delete')");
 	else
 		complain("items, a filter and --all exclude each other: "
-		    "nothing was deleted");
+			 "nothing was deleted");
 	return EXIT_FAILED;
 }
 
@@ -158,13 +158,15 @@ static const struct option_row delete_options[] = {
 };
 
 const struct command command_delete = {
-	.name = "delete", .run = run_delete, .max = -1,
-	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_FILTER |
-	    TAKES_LIFETIMES,
+	.name = "delete",
+	.run = run_delete,
+	.max = -1,
+	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_FILTER | TAKES_LIFETIMES,
 	.options = delete_options,
 	.usage = "ITEM... | FILTER | --all [--dry-run]",
 	.summary = "delete records by item, by filter, or all",
-	.help = "Deletes the records of the items given, or those that match "
+	.help =
+	    "Deletes the records of the items given, or those that match "
 	    "FILTER, or all. What was deleted is greylisted anew. A filter "
 	    "never matches what does not parse. Try FILTER with 'list' first."
 	    "\n\n"

@@ -13,9 +13,9 @@
 
 /* What is being shown. */
 struct showing {
-	struct edit	*edit;
-	struct filter	*filter;
-	FILE		*text;
+	struct edit *edit;
+	struct filter *filter;
+	FILE *text;
 };
 
 static enum grey_status
@@ -45,7 +45,8 @@ explain(FILE *text, const struct invocation *run)
 	    "# are seconds since 1970 (now: %lld).  Flags: keep, auto, expires=T,\n"
 	    "# note=TEXT.  Save and leave the editor; nothing is written if a line\n"
 	    "# has a mistake.  Lines that start with # do not count.\n"
-	    "#\n", (long long)run->now);
+	    "#\n",
+	    (long long)run->now);
 }
 
 /* Makes the text of all records that match. */
@@ -68,8 +69,8 @@ make_text(struct invocation *run, struct edit *edit, char **text_r,
 		status = grey_fail(err, GREY_FAILED, "out of memory");
 	else {
 		explain(showing.text, run);
-		status = scan_database(run, &policy, show, &showing, &counts,
-		    err);
+		status =
+		    scan_database(run, &policy, show, &showing, &counts, err);
 		(void)fclose(showing.text);
 	}
 	if (status == GREY_OK && showing.filter != NULL)
@@ -181,11 +182,15 @@ run_edit(struct invocation *run)
 }
 
 const struct command command_edit = {
-	.name = "edit", .run = run_edit, .before = start_editor, .max = 0,
+	.name = "edit",
+	.run = run_edit,
+	.before = start_editor,
+	.max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FILTER | TAKES_LIFETIMES,
 	.usage = "[FILTER]",
 	.summary = "change records in your editor",
-	.help = "Puts the records, or those that match FILTER, as text into "
+	.help =
+	    "Puts the records, or those that match FILTER, as text into "
 	    "$VISUAL or $EDITOR.\nLines that you change, add or remove are "
 	    "changed, added or deleted in the\ndatabase, once no line has a "
 	    "mistake; what somebody else changed meanwhile is\nleft alone and "

@@ -44,16 +44,19 @@ run_export(struct invocation *run)
 	if (status == GREY_NOT_FOUND)
 		return database_missing(run, EXIT_DONE);
 	return status == GREY_OK ? EXIT_DONE :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 const struct command command_export = {
-	.name = "export", .run = run_export, .max = 0,
+	.name = "export",
+	.run = run_export,
+	.max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FILTER | TAKES_LIFETIMES |
 	    TAKES_OUTPUT | LISTS,
 	.usage = "[FILTER]",
 	.summary = "write records as text that import reads",
-	.help = "Writes the records as text, a line each, byte-exact for any "
+	.help =
+	    "Writes the records as text, a line each, byte-exact for any "
 	    "item and flag;\nwithout FILTER also what is no record.  The first "
 	    "line tells the version.\n\n"
 	    "    exigrey export --output /var/backups/grey.dump\n",

@@ -18,9 +18,11 @@ run_help(struct invocation *run)
 }
 
 const struct command command_help = {
-	.name = "help", .run = run_help, .max = 1,
+	.name = "help",
+	.run = run_help,
+	.max = 1,
 	.usage = "[COMMAND]",
 	.summary = "tell what commands there are, or what one does",
 	.help = "Tells what commands there are, or what COMMAND does.\n\n"
-	    "    exigrey help list\n",
+		"    exigrey help list\n",
 };

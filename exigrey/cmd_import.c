@@ -13,10 +13,11 @@
 #include "progress.h"
 #include "wanted.h"
 
-#define MISTAKES_SHOWN	20
+#define MISTAKES_SHOWN 20
 
 static const struct option_row import_options[] = {
-	{ "replace", 0, NULL, "overwrite records that exist (default: they "
+	{ "replace", 0, NULL,
+	    "overwrite records that exist (default: they "
 	    "stay as they are)" },
 	{ "dry-run", 'n', NULL, "read and check all, but write nothing" },
 	{ NULL, 0, NULL, NULL }
@@ -24,28 +25,28 @@ static const struct option_row import_options[] = {
 
 /* A key and value that wait for their batch; one malloc holds both. */
 struct pair {
-	char			*memory;
-	struct grey_bytes	 value;
-	bool			 is_record;
+	char *memory;
+	struct grey_bytes value;
+	bool is_record;
 };
 
 struct import {
-	struct invocation	*run;
-	FILE			*file;
-	const char		*name;
-	bool			 replace;
-	int64_t			 lines;		/* records in the dump */
-	int64_t			 mistakes;
-	int64_t			 added;
-	int64_t			 replaced;
-	int64_t			 same;
-	int64_t			 kept;
-	int64_t			 refused;
-	struct grey_error	 why;
-	struct grey_bytes	 keys[BATCH_MAX];
-	struct pair		 pairs[BATCH_MAX];
-	size_t			 count;
-	struct progress		 progress;
+	struct invocation *run;
+	FILE *file;
+	const char *name;
+	bool replace;
+	int64_t lines; /* records in the dump */
+	int64_t mistakes;
+	int64_t added;
+	int64_t replaced;
+	int64_t same;
+	int64_t kept;
+	int64_t refused;
+	struct grey_error why;
+	struct grey_bytes keys[BATCH_MAX];
+	struct pair pairs[BATCH_MAX];
+	size_t count;
+	struct progress progress;
 };
 
 typedef enum grey_status entry_fn(struct import *import,
@@ -129,8 +130,8 @@ count_entry(struct import *import, const struct dump_entry *entry,
 }
 
 static enum grey_status
-store_pair(void *arg, size_t number, struct greydb *db,
-    struct grey_bytes key, struct grey_bytes old, struct grey_error *err)
+store_pair(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
+    struct grey_bytes old, struct grey_error *err)
 {
 	struct import *import = arg;
 	const struct pair *pair = &import->pairs[number];
@@ -145,8 +146,7 @@ store_pair(void *arg, size_t number, struct greydb *db,
 		import->kept++;
 		return GREY_OK;
 	}
-	status = wanted_store(db, key, pair->value, pair->is_record, old,
-	    err);
+	status = wanted_store(db, key, pair->value, pair->is_record, old, err);
 	if (status == GREY_FULL) {
 		/* This key, and not the others (gdbm_admit.h). */
 		import->refused++;
@@ -187,10 +187,10 @@ add_entry(struct import *import, const struct dump_entry *entry,
 	memcpy(pair->memory, entry->key.data, entry->key.size);
 	memcpy(pair->memory + entry->key.size, entry->value.data,
 	    entry->value.size);
-	import->keys[import->count] = (struct grey_bytes){ pair->memory,
-	    entry->key.size };
+	import->keys[import->count] =
+	    (struct grey_bytes){ pair->memory, entry->key.size };
 	pair->value = (struct grey_bytes){ pair->memory + entry->key.size,
-	    entry->value.size };
+		entry->value.size };
 	pair->is_record = entry->is_record;
 	if (++import->count < BATCH_MAX)
 		return GREY_OK;
@@ -205,8 +205,7 @@ import_all(struct import *import, struct grey_error *err)
 	enum grey_status status;
 
 	import->run->expected = import->lines;
-	progress_begin(&import->progress, "importing", import->lines,
-	    false);
+	progress_begin(&import->progress, "importing", import->lines, false);
 	status = read_dump(import, add_entry, err);
 	if (status == GREY_OK)
 		status = write_batch(import, err);
@@ -231,10 +230,10 @@ static void
 sum_up(const struct import *import)
 {
 	(void)printf("%lld added, %lld replaced, %lld the same, %lld existed "
-	    "and stayed%s\n", (long long)import->added,
-	    (long long)import->replaced, (long long)import->same,
-	    (long long)import->kept, import->kept > 0 ?
-	    " (--replace overwrites them)" : "");
+		     "and stayed%s\n",
+	    (long long)import->added, (long long)import->replaced,
+	    (long long)import->same, (long long)import->kept,
+	    import->kept > 0 ? " (--replace overwrites them)" : "");
 }
 
 static int
@@ -254,23 +253,27 @@ import_file(struct import *import)
 	if (option_given(run, "dry-run")) {
 		if (!run->quiet)
 			(void)printf("%lld records, no mistake; nothing was "
-			    "written\n", (long long)import->lines);
+				     "written\n",
+			    (long long)import->lines);
 		return EXIT_DONE;
 	}
 	status = import_all(import, &err);
 	if (status == GREY_OK && import->refused > 0)
-		status = grey_fail(&err, GREY_FULL, "%lld could not be "
-		    "added: %.400s", (long long)import->refused,
-		    import->why.text);
+		status = grey_fail(&err, GREY_FULL,
+		    "%lld could not be "
+		    "added: %.400s",
+		    (long long)import->refused, import->why.text);
 	if (status == GREY_OK && import->mistakes > 0)
-		status = grey_fail(&err, GREY_INVALID, "%s changed while it "
-		    "was read", import->name);
+		status = grey_fail(&err, GREY_INVALID,
+		    "%s changed while it "
+		    "was read",
+		    import->name);
 	/* After a failure too: the batches before it are written. */
-	if (!run->quiet && (status == GREY_OK ||
-	    import->added + import->replaced > 0))
+	if (!run->quiet &&
+	    (status == GREY_OK || import->added + import->replaced > 0))
 		sum_up(import);
 	return status == GREY_OK ? EXIT_DONE :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 /* Opened while still whoever called: the file is theirs. */
@@ -280,8 +283,10 @@ open_input(struct invocation *run, struct grey_error *err)
 	const char *name = run->argc > 0 ? run->argv[0] : "-";
 
 	run->input = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
-	return run->input != NULL ? GREY_OK : grey_fail(err, GREY_FAILED,
-	    "cannot open '%s': %s", name, strerror(errno));
+	return run->input != NULL ?
+	    GREY_OK :
+	    grey_fail(err, GREY_FAILED, "cannot open '%s': %s", name,
+		strerror(errno));
 }
 
 static int
@@ -296,7 +301,8 @@ run_import(struct invocation *run)
 	}
 	import->run = run;
 	import->name = run->argc > 0 && strcmp(run->argv[0], "-") != 0 ?
-	    run->argv[0] : "standard input";
+	    run->argv[0] :
+	    "standard input";
 	import->replace = option_given(run, "replace");
 	import->file = seekable(run->input);
 	if (import->file == NULL)
@@ -313,11 +319,16 @@ run_import(struct invocation *run)
 }
 
 const struct command command_import = {
-	.name = "import", .run = run_import, .before = open_input, .max = 1,
-	.needs = NEEDS_DATABASE, .options = import_options,
+	.name = "import",
+	.run = run_import,
+	.before = open_input,
+	.max = 1,
+	.needs = NEEDS_DATABASE,
+	.options = import_options,
 	.usage = "[--replace] [--dry-run] [FILE]",
 	.summary = "read records that export wrote",
-	.help = "Reads records as export writes them, from FILE or standard "
+	.help =
+	    "Reads records as export writes them, from FILE or standard "
 	    "input.  All lines\nare checked before any is written; then they "
 	    "are written in batches, so that\nmail need not wait.  Should it be "
 	    "killed meanwhile, do it again: what is there\nalready stays.\n\n"

@@ -9,33 +9,35 @@
 #include "rows.h"
 #include "scan.h"
 
-#define BROKEN_NAMED	10	/* of the entries that are no records */
+#define BROKEN_NAMED 10 /* of the entries that are no records */
 
 struct listing {
-	const struct invocation	*run;
-	struct filter		*filter;
-	struct rows		*rows;	/* with --sort; NULL: print at once */
-	int64_t			 limit;
-	int64_t			 shown;
-	int64_t			 named;	/* entries that are no records */
+	const struct invocation *run;
+	struct filter *filter;
+	struct rows *rows; /* with --sort; NULL: print at once */
+	int64_t limit;
+	int64_t shown;
+	int64_t named; /* entries that are no records */
 };
 
-static const char *const orders[] = {
-	[ROW_ITEM] = "item", [ROW_STATE] = "state",
-	[ROW_CREATED] = "created", [ROW_USED] = "used", [ROW_COUNT] = "count"
-};
+static const char *const orders[] = { [ROW_ITEM] = "item",
+	[ROW_STATE] = "state",
+	[ROW_CREATED] = "created",
+	[ROW_USED] = "used",
+	[ROW_COUNT] = "count" };
 
 static enum grey_status
-parse_order(const char *name, enum row_order *order_r,
-    struct grey_error *err)
+parse_order(const char *name, enum row_order *order_r, struct grey_error *err)
 {
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
 		if (strcmp(orders[i], name) == 0) {
 			*order_r = (enum row_order)i;
 			return GREY_OK;
 		}
-	return grey_fail(err, GREY_INVALID, "--sort: '%.64s' is none of "
-	    "item, state, created, used, count", name);
+	return grey_fail(err, GREY_INVALID,
+	    "--sort: '%.64s' is none of "
+	    "item, state, created, used, count",
+	    name);
 }
 
 /* Names the first few; the rest is counted. */
@@ -68,7 +70,7 @@ visit(void *arg, const struct entry *entry, struct grey_error *err)
 	if (listing->rows != NULL)
 		return rows_add(listing->rows, entry, err);
 	if (listing->shown == listing->limit)
-		return GREY_FULL;	/* enough */
+		return GREY_FULL; /* enough */
 	if (listing->shown++ == 0)
 		row_print_header(listing->run->format);
 	row_print(listing->run->format, entry, NULL);
@@ -80,10 +82,12 @@ count_broken(const struct invocation *run, const struct scan_counts *counts)
 {
 	if (run->quiet || counts->broken + counts->foreign == 0)
 		return;
-	complain("left out of '%s/%s': %lld whose value does not parse, %lld "
+	complain(
+	    "left out of '%s/%s': %lld whose value does not parse, %lld "
 	    "whose key is no item; they count as unknown (exigrey show ITEM, "
-	    "exigrey delete ITEM)", run->path.directory, run->path.file,
-	    (long long)counts->broken, (long long)counts->foreign);
+	    "exigrey delete ITEM)",
+	    run->path.directory, run->path.file, (long long)counts->broken,
+	    (long long)counts->foreign);
 }
 
 static enum grey_status
@@ -107,7 +111,8 @@ prepare(struct listing *listing, enum row_order *order_r,
 	if (status != GREY_OK || sort == NULL)
 		return status;
 	listing->rows = rows_new();
-	return listing->rows != NULL ? GREY_OK :
+	return listing->rows != NULL ?
+	    GREY_OK :
 	    grey_fail(err, GREY_FAILED, "out of memory");
 }
 
@@ -133,7 +138,7 @@ list(struct invocation *run, struct listing *listing,
 	if (status == GREY_OK)
 		status = filter_failed(listing->filter, &err);
 	return status == GREY_OK ? EXIT_DONE :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 static int
@@ -148,28 +153,31 @@ run_list(struct invocation *run)
 
 	status = prepare(&listing, &order, &policy, &err);
 	result = status == GREY_OK ? list(run, &listing, &policy, order) :
-	    database_failed(run, status, &err);
+				     database_failed(run, status, &err);
 	rows_free(listing.rows);
 	filter_end(&listing.filter);
 	return result;
 }
 
 static const struct option_row list_options[] = {
-	{ "sort", 0, "FIELD", "by item, state, created, used or count; holds "
+	{ "sort", 0, "FIELD",
+	    "by item, state, created, used or count; holds "
 	    "all rows in memory, some 200 bytes each" },
 	{ "reverse", 0, NULL, "the other way round" },
-	{ "limit", 0, "N", "the first N only" },
-	{ NULL, 0, NULL, NULL }
+	{ "limit", 0, "N", "the first N only" }, { NULL, 0, NULL, NULL }
 };
 
 const struct command command_list = {
-	.name = "list", .run = run_list, .max = 0,
+	.name = "list",
+	.run = run_list,
+	.max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_FILTER |
 	    TAKES_LIFETIMES | LISTS,
 	.options = list_options,
 	.usage = "[FILTER] [--sort FIELD] [--reverse] [--limit N]",
 	.summary = "list records, all or those that match a filter",
-	.help = "Lists the records, in no order unless --sort is given.\n\n"
+	.help =
+	    "Lists the records, in no order unless --sort is given.\n\n"
 	    "  STATE    grey: has not passed yet; passed; auto: whitelisted by"
 	    "\n"
 	    "           exigrey.so; kept: by you, with 'allow'; expired: "

@@ -17,7 +17,7 @@ static int
 run_purge(struct invocation *run)
 {
 	struct sweep sweep = { .match = is_expired,
-	    .dry_run = option_given(run, "dry-run") };
+		.dry_run = option_given(run, "dry-run") };
 	struct grey_error err;
 	enum grey_status status;
 
@@ -38,12 +38,15 @@ static const struct option_row purge_options[] = {
 };
 
 const struct command command_purge = {
-	.name = "purge", .run = run_purge, .max = 0,
+	.name = "purge",
+	.run = run_purge,
+	.max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_LIFETIMES,
 	.options = purge_options,
 	.usage = "[--grey D] [--passed D] [--dry-run]",
 	.summary = "delete what has expired (for cron: -q)",
-	.help = "Deletes the records that have expired. exigrey.so takes these"
+	.help =
+	    "Deletes the records that have expired. exigrey.so takes these"
 	    " for unknown, so no answer changes, but they take space. What "
 	    "'allow' keeps stays, and so does what does not parse. Mail waits "
 	    "for some milliseconds only.\n\n"

@@ -9,7 +9,7 @@
 #include "snapshot.h"
 #include "stopwatch.h"
 
-#define LOSSES_SHOWN	1000
+#define LOSSES_SHOWN 1000
 
 static const struct option_row repair_options[] = {
 	{ "force", 'f', NULL, "also where nothing seems to be wrong" },
@@ -38,8 +38,8 @@ look(struct invocation *run, const struct greydb_settings *settings,
 
 /* Told under the lock, so kept: whoever reads what we print may be slow. */
 struct losses {
-	int64_t	 count;
-	FILE	*text;
+	int64_t count;
+	FILE *text;
 };
 
 static void
@@ -63,21 +63,22 @@ sum_up(const struct invocation *run, const struct greydb_rewrite *rewrite,
 		    (long long)(rewrite->lost - LOSSES_SHOWN));
 	if (run->quiet)
 		return;
-	(void)printf("repaired: %lld records are in the new file, %lld place%s "
+	(void)printf(
+	    "repaired: %lld records are in the new file, %lld place%s "
 	    "could not be read;\nmail waited %lld.%03lld s; the old file is "
-	    "kept as '%s/%s'\n", (long long)rewrite->records,
-	    (long long)rewrite->lost, rewrite->lost == 1 ? "" : "s",
-	    (long long)(waited / 1000), (long long)(waited % 1000),
-	    run->path.directory, rewrite->kept);
+	    "kept as '%s/%s'\n",
+	    (long long)rewrite->records, (long long)rewrite->lost,
+	    rewrite->lost == 1 ? "" : "s", (long long)(waited / 1000),
+	    (long long)(waited % 1000), run->path.directory, rewrite->kept);
 }
 
 static int
 repair(struct invocation *run, const struct greydb_settings *settings)
 {
 	struct losses losses = { 0 };
-	struct greydb_rewrite rewrite = {
-		.keep_old = true, .problem = keep_loss, .arg = &losses
-	};
+	struct greydb_rewrite rewrite = { .keep_old = true,
+		.problem = keep_loss,
+		.arg = &losses };
 	const int64_t start = stopwatch();
 	struct grey_error err;
 	enum grey_status status;
@@ -89,8 +90,8 @@ repair(struct invocation *run, const struct greydb_settings *settings)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	status = greydb_rewrite(&run->session, &run->path, settings,
-	    &rewrite, &err);
+	status =
+	    greydb_rewrite(&run->session, &run->path, settings, &rewrite, &err);
 	/* That nothing could be read was not told. */
 	if (status == GREY_OK && rewrite.lost > losses.count)
 		keep_loss(&losses, rewrite.why.text);
@@ -101,7 +102,7 @@ repair(struct invocation *run, const struct greydb_settings *settings)
 	}
 	free(text);
 	return status == GREY_OK ? EXIT_DONE :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 static int
@@ -120,18 +121,22 @@ run_repair(struct invocation *run)
 	if (sound && !option_given(run, "force")) {
 		if (!run->quiet)
 			(void)puts("the file is sound, so nothing was done "
-			    "(--force does it all the same)");
+				   "(--force does it all the same)");
 		return EXIT_DONE;
 	}
 	return repair(run, &settings);
 }
 
 const struct command command_repair = {
-	.name = "repair", .run = run_repair, .max = 0,
-	.needs = NEEDS_DATABASE, .options = repair_options,
+	.name = "repair",
+	.run = run_repair,
+	.max = 0,
+	.needs = NEEDS_DATABASE,
+	.options = repair_options,
 	.usage = "[--force]",
 	.summary = "save every readable record into a new file",
-	.help = "Saves every record that can be read into a new file, and "
+	.help =
+	    "Saves every record that can be read into a new file, and "
 	    "keeps the old one\nbeside it as FILE.corrupt-TIME.  Prints what "
 	    "was lost.  Mail waits meanwhile\n(some seconds for a million "
 	    "records), or passes after its timeout.  A writer\nthat died "

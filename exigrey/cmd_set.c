@@ -5,11 +5,11 @@
 
 /* What was given; the rest of a record stays as it is. */
 struct setting {
-	const struct invocation	*run;
-	int64_t			 created;
-	int64_t			 used;
-	int64_t			 count;
-	struct grey_bytes	 flags;
+	const struct invocation *run;
+	int64_t created;
+	int64_t used;
+	int64_t count;
+	struct grey_bytes flags;
 };
 
 static enum grey_status
@@ -19,8 +19,8 @@ set_record(void *arg, struct grey_record *record, char buffer[GREY_VALUE_MAX],
 	const struct setting *setting = arg;
 	const struct invocation *run = setting->run;
 	/* Only a record that never passed is used when it is created. */
-	const bool unused = record->count == 0 &&
-	    record->used == record->created;
+	const bool unused =
+	    record->count == 0 && record->used == record->created;
 
 	(void)buffer;
 	(void)err;
@@ -58,21 +58,26 @@ run_set(struct invocation *run)
 	return change_items(run, set_record, &setting);
 }
 
-static const struct option_row set_options[] = {
-	{ "created", 0, "T", "when it was first seen" },
+static const struct option_row set_options[] = { { "created", 0, "T",
+						     "when it was first seen" },
 	{ "used", 0, "T", "when it last passed" },
 	{ "count", 0, "N", "how often it passed" },
-	{ "flags", 0, "FLAGS", "all its flags, as in 'keep note=x'; '' for "
+	{ "flags", 0, "FLAGS",
+	    "all its flags, as in 'keep note=x'; '' for "
 	    "none" },
-	{ NULL, 0, NULL, NULL }
-};
+	{ NULL, 0, NULL, NULL } };
 
 const struct command command_set = {
-	.name = "set", .run = run_set, .min = 1, .max = 1,
-	.needs = NEEDS_DATABASE | TAKES_FORMAT, .options = set_options,
+	.name = "set",
+	.run = run_set,
+	.min = 1,
+	.max = 1,
+	.needs = NEEDS_DATABASE | TAKES_FORMAT,
+	.options = set_options,
 	.usage = "ITEM [--created T] [--used T] [--count N] [--flags FLAGS]",
 	.summary = "create or change the record of an item",
-	.help = "Changes what is given in the record of ITEM, or creates one "
+	.help =
+	    "Changes what is given in the record of ITEM, or creates one "
 	    "(created now, never passed, no flags), and prints it. T is "
 	    "seconds since 1970, or now, -2h (ago), +30d (from now), "
 	    "2026-11-21, '2026-11-21 10:00'; local time, or UTC with a Z.\n\n"

@@ -12,9 +12,9 @@
 #include "row.h"
 
 struct showing {
-	struct invocation	*run;
-	struct grey_policy	 policy;
-	bool			 judge;		/* --delay was given */
+	struct invocation *run;
+	struct grey_policy policy;
+	bool judge; /* --delay was given */
 };
 
 static void
@@ -39,13 +39,12 @@ judge(const struct showing *showing, const struct grey_record *record)
 static void
 print_verdict(const struct showing *showing, const struct grey_record *record)
 {
-	static const char *const reasons[] = {
-		[GREY_NEW] = "yes: it has expired",
+	static const char *const reasons[] = { [GREY_NEW] =
+						   "yes: it has expired",
 		[GREY_EARLY] = "yes: too early",
 		[GREY_PASSED] = "no: the delay is over",
 		[GREY_KEPT] = "no: whitelisted by hand",
-		[GREY_WHITELISTED] = "no: whitelisted"
-	};
+		[GREY_WHITELISTED] = "no: whitelisted" };
 	const struct grey_verdict verdict = judge(showing, record);
 	const int64_t now = showing->run->now;
 	char distance[MOMENT_TEXT];
@@ -178,7 +177,7 @@ show(const struct showing *showing, struct grey_item_key *keys,
 	if (status == GREY_NOT_FOUND)
 		return database_missing(run, EXIT_NOT_FOUND);
 	return status == GREY_OK ? show_values(showing, bytes, values) :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 static int
@@ -210,33 +209,38 @@ static int
 run_show(struct invocation *run)
 {
 	struct showing showing = { .run = run,
-	    .judge = option_given(run, "delay") };
+		.judge = option_given(run, "delay") };
 	struct grey_error err;
 	enum grey_status status;
 
 	status = database_policy(run, &showing.policy, &err);
 	if (status == GREY_OK)
-		status = option_duration(run, "delay",
-		    &showing.policy.delay, &err);
+		status =
+		    option_duration(run, "delay", &showing.policy.delay, &err);
 	if (status == GREY_OK && showing.judge)
 		status = grey_policy_check(&showing.policy, &err);
 	return status == GREY_OK ? show_arguments(&showing) :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 static const struct option_row show_options[] = {
-	{ "delay", 0, "D", "tell also what 'unseen' would answer with this "
+	{ "delay", 0, "D",
+	    "tell also what 'unseen' would answer with this "
 	    "delay" },
 	{ NULL, 0, NULL, NULL }
 };
 
 const struct command command_show = {
-	.name = "show", .run = run_show, .min = 1, .max = -1,
+	.name = "show",
+	.run = run_show,
+	.min = 1,
+	.max = -1,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_LIFETIMES,
 	.options = show_options,
 	.usage = "ITEM... [--delay D]",
 	.summary = "show all that is known of some items",
-	.help = "Shows the whole record of each ITEM, or the bytes of one that"
+	.help =
+	    "Shows the whole record of each ITEM, or the bytes of one that"
 	    " does not parse. With --delay it tells also what 'unseen' would "
 	    "answer for ITEM now, whatever its suffix.\n\n"
 	    "    exigrey show '<a@example.org>' --delay 10m\n",

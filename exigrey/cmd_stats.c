@@ -16,38 +16,39 @@
 #include "stats.h"
 
 static const struct option_row stats_options[] = {
-	{ "prometheus", 0, NULL, "in the text format of Prometheus, for the "
+	{ "prometheus", 0, NULL,
+	    "in the text format of Prometheus, for the "
 	    "node exporter's textfile directory" },
 	{ NULL, 0, NULL, NULL }
 };
 
 /* The quantiles that are shown. */
 static const struct part {
-	const char	*name;
-	double		 value;
+	const char *name;
+	double value;
 } parts[] = { { "0.5", 0.5 }, { "0.9", 0.9 }, { "0.99", 0.99 } };
-#define PARTS	(sizeof(parts) / sizeof(parts[0]))
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 /* The distributions that are shown. */
 struct distribution {
-	const char		*name;		/* for programs */
-	const char		*text;		/* for people */
-	const char		*help;		/* for Prometheus */
-	const struct quantile	*quantile;
+	const char *name; /* for programs */
+	const char *text; /* for people */
+	const char *help; /* for Prometheus */
+	const struct quantile *quantile;
 };
-#define DISTRIBUTIONS	3
+#define DISTRIBUTIONS 3
 
 struct view {
-	const struct invocation		*run;
-	const struct stats		*stats;
-	const struct greydb_report	*file;
-	struct distribution		 distributions[DISTRIBUTIONS];
+	const struct invocation *run;
+	const struct stats *stats;
+	const struct greydb_report *file;
+	struct distribution distributions[DISTRIBUTIONS];
 };
 
 struct collect {
-	struct stats		*stats;
-	struct grey_policy	 policy;
-	struct progress		 progress;
+	struct stats *stats;
+	struct grey_policy policy;
+	struct progress progress;
 };
 
 static enum grey_status
@@ -81,8 +82,8 @@ print_distribution(const struct distribution *distribution)
 		return;
 	}
 	for (size_t i = 0; i < PARTS; i++)
-		(void)grey_duration_text(quantile_at(quantile,
-		    parts[i].value), text[i]);
+		(void)grey_duration_text(quantile_at(quantile, parts[i].value),
+		    text[i]);
 	(void)printf("%-18s median %s, 90 %% %s, 99 %% %s, longest %s\n",
 	    distribution->text, text[0], text[1], text[2],
 	    grey_duration_text(quantile->largest, text[PARTS]));
@@ -96,16 +97,17 @@ print_advice(const struct view *view)
 
 	if (advised != file->block_size)
 		(void)printf("advice:            exigrey compact --block-size "
-		    "%" PRId64 ", which suits %" PRId64 " records\n", advised,
-		    view->stats->records);
+			     "%" PRId64 ", which suits %" PRId64 " records\n",
+		    advised, view->stats->records);
 	else if (file->free_space > file->file_size / 2 &&
 	    file->file_size > 1000000)
 		(void)printf("advice:            exigrey compact, to give "
-		    "the free space back\n");
+			     "the free space back\n");
 	if (view->stats->states[GREY_STATE_EXPIRED] >
-	    view->stats->records / 2 && view->stats->records > 1000)
+		view->stats->records / 2 &&
+	    view->stats->records > 1000)
 		(void)printf("advice:            most records are expired: "
-		    "is exigrey purge run daily?\n");
+			     "is exigrey purge run daily?\n");
 }
 
 static void
@@ -115,18 +117,19 @@ print_text(const struct view *view)
 	const struct greydb_report *file = view->file;
 	char size[SIZE_TEXT], unused[SIZE_TEXT];
 
-	(void)printf("%-18s %s/%s\n%-18s %" PRId64 "\n", "database:",
-	    view->run->path.directory, view->run->path.file, "records:",
-	    stats->records);
+	(void)printf("%-18s %s/%s\n%-18s %" PRId64 "\n",
+	    "database:", view->run->path.directory, view->run->path.file,
+	    "records:", stats->records);
 	for (int i = 0; i < GREY_STATES; i++)
 		(void)printf("  %-16s %" PRId64 " (%.1f %%)\n",
 		    grey_state_name((enum grey_state)i), stats->states[i],
 		    percent(stats->states[i], stats->records));
 	if (stats->broken > 0)
 		(void)printf("  %-16s %" PRId64 " (exigrey check names "
-		    "them)\n", "do not parse", stats->broken);
-	(void)printf("%-18s %" PRId64 "\n%-18s %" PRId64 "\n", "passes:",
-	    stats->passes, "never came back:", stats->never_retried);
+			     "them)\n",
+		    "do not parse", stats->broken);
+	(void)printf("%-18s %" PRId64 "\n%-18s %" PRId64 "\n",
+	    "passes:", stats->passes, "never came back:", stats->never_retried);
 	for (size_t i = 0; i < DISTRIBUTIONS; i++)
 		print_distribution(&view->distributions[i]);
 	(void)printf("%-18s %s, %s of it free, block size %" PRId64 "\n",
@@ -134,11 +137,12 @@ print_text(const struct view *view)
 	    size_text(file->free_space, unused), file->block_size);
 	if (stats->top_count > 0)
 		(void)puts("most used of those that are whitelisted "
-		    "automatically:");
+			   "automatically:");
 	for (size_t i = 0; i < stats->top_count; i++) {
 		(void)printf("  %12" PRId64 "  ", stats->top[i].count);
-		escape_text(stdout, (struct grey_bytes){ stats->top[i].item,
-		    stats->top[i].size });
+		escape_text(stdout,
+		    (struct grey_bytes){ stats->top[i].item,
+			stats->top[i].size });
 		(void)putchar('\n');
 	}
 	print_advice(view);
@@ -155,8 +159,8 @@ print_json(const struct view *view)
 		(void)printf("%s\"%s\":%" PRId64, i > 0 ? "," : "",
 		    grey_state_name((enum grey_state)i), stats->states[i]);
 	(void)printf("},\"broken\":%" PRId64 ",\"passes\":%" PRId64
-	    ",\"never_retried\":%" PRId64, stats->broken, stats->passes,
-	    stats->never_retried);
+		     ",\"never_retried\":%" PRId64,
+	    stats->broken, stats->passes, stats->never_retried);
 	for (size_t i = 0; i < DISTRIBUTIONS; i++) {
 		const struct distribution *d = &view->distributions[i];
 		(void)printf(",\"%s\":{\"n\":%" PRId64, d->name,
@@ -167,12 +171,13 @@ print_json(const struct view *view)
 		(void)printf(",\"max\":%" PRId64 "}", d->quantile->largest);
 	}
 	(void)printf(",\"file_size\":%" PRId64 ",\"free_space\":%" PRId64
-	    ",\"block_size\":%" PRId64 ",\"advised_block_size\":%" PRId64
-	    ",\"top\":[", file->file_size, file->free_space,
-	    file->block_size, stats_block_size(stats->records));
+		     ",\"block_size\":%" PRId64
+		     ",\"advised_block_size\":%" PRId64 ",\"top\":[",
+	    file->file_size, file->free_space, file->block_size,
+	    stats_block_size(stats->records));
 	for (size_t i = 0; i < stats->top_count; i++) {
 		struct grey_bytes item = { stats->top[i].item,
-		    stats->top[i].size };
+			stats->top[i].size };
 		(void)printf("%s{\"item", i > 0 ? "," : "");
 		if (escape_is_utf8(item)) {
 			(void)printf("\":");
@@ -199,27 +204,29 @@ print_tab(const struct view *view)
 		(void)printf("%s\t%" PRId64 "\n",
 		    grey_state_name((enum grey_state)i), stats->states[i]);
 	(void)printf("broken\t%" PRId64 "\npasses\t%" PRId64
-	    "\nnever_retried\t%" PRId64 "\n", stats->broken, stats->passes,
-	    stats->never_retried);
+		     "\nnever_retried\t%" PRId64 "\n",
+	    stats->broken, stats->passes, stats->never_retried);
 	for (size_t i = 0; i < DISTRIBUTIONS; i++) {
 		const struct distribution *d = &view->distributions[i];
 		(void)printf("%s n\t%" PRId64 "\n", d->name,
 		    d->quantile->total);
 		for (size_t p = 0; p < PARTS; p++)
 			(void)printf("%s %s\t%" PRId64 "\n", d->name,
-			    parts[p].name, quantile_at(d->quantile,
-			    parts[p].value));
+			    parts[p].name,
+			    quantile_at(d->quantile, parts[p].value));
 		(void)printf("%s max\t%" PRId64 "\n", d->name,
 		    d->quantile->largest);
 	}
 	(void)printf("file_size\t%" PRId64 "\nfree_space\t%" PRId64
-	    "\nblock_size\t%" PRId64 "\nadvised_block_size\t%" PRId64 "\n",
+		     "\nblock_size\t%" PRId64 "\nadvised_block_size\t%" PRId64
+		     "\n",
 	    file->file_size, file->free_space, file->block_size,
 	    stats_block_size(stats->records));
 	for (size_t i = 0; i < stats->top_count; i++) {
 		(void)printf("top\t%" PRId64 "\t", stats->top[i].count);
-		escape_text(stdout, (struct grey_bytes){ stats->top[i].item,
-		    stats->top[i].size });
+		escape_text(stdout,
+		    (struct grey_bytes){ stats->top[i].item,
+			stats->top[i].size });
 		(void)putchar('\n');
 	}
 }
@@ -242,14 +249,14 @@ print_gauge(const struct view *view, const char *name, const char *help,
     int64_t value)
 {
 	(void)printf("# HELP exigrey_%s %s\n# TYPE exigrey_%s gauge\n"
-	    "exigrey_%s", name, help, name, name);
+		     "exigrey_%s",
+	    name, help, name, name);
 	print_label(view);
 	(void)printf("} %" PRId64 "\n", value);
 }
 
 static void
-print_summary(const struct view *view,
-    const struct distribution *distribution)
+print_summary(const struct view *view, const struct distribution *distribution)
 {
 	(void)printf("# HELP exigrey_%s %s\n# TYPE exigrey_%s gauge\n",
 	    distribution->name, distribution->help, distribution->name);
@@ -267,7 +274,7 @@ print_prometheus(const struct view *view)
 	const struct stats *stats = view->stats;
 
 	(void)puts("# HELP exigrey_records Records by state.\n"
-	    "# TYPE exigrey_records gauge");
+		   "# TYPE exigrey_records gauge");
 	for (int i = 0; i < GREY_STATES; i++) {
 		(void)fputs("exigrey_records", stdout);
 		print_label(view);
@@ -277,8 +284,8 @@ print_prometheus(const struct view *view)
 	print_gauge(view, "broken_records", "Records that do not parse.",
 	    stats->broken);
 	print_gauge(view, "passes", "The sum of all counts.", stats->passes);
-	print_gauge(view, "never_retried",
-	    "Expired records that never passed.", stats->never_retried);
+	print_gauge(view, "never_retried", "Expired records that never passed.",
+	    stats->never_retried);
 	for (size_t i = 0; i < DISTRIBUTIONS; i++)
 		print_summary(view, &view->distributions[i]);
 	print_gauge(view, "file_size_bytes", "Size of the file.",
@@ -295,19 +302,19 @@ static void
 print(const struct invocation *run, const struct stats *stats,
     const struct greydb_report *file)
 {
-	const struct view view = {
-		.run = run, .stats = stats, .file = file, .distributions = {
-			{ "age_seconds", "age:",
-			    "Seconds since the records were created.",
-			    &stats->ages },
-			{ "idle_seconds", "unused for:",
-			    "Seconds since the records were last used.",
-			    &stats->idle },
-			{ "retry_seconds", "first retry after:",
-			    "Seconds from the first try to the first pass.",
-			    &stats->retries }
-		}
-	};
+	const struct view view = { .run = run,
+		.stats = stats,
+		.file = file,
+		.distributions = {
+		    { "age_seconds",
+			"age:", "Seconds since the records were created.",
+			&stats->ages },
+		    { "idle_seconds", "unused for:",
+			"Seconds since the records were last used.",
+			&stats->idle },
+		    { "retry_seconds", "first retry after:",
+			"Seconds from the first try to the first pass.",
+			&stats->retries } } };
 
 	if (option_given(run, "prometheus"))
 		print_prometheus(&view);
@@ -378,13 +385,15 @@ run_stats(struct invocation *run)
 }
 
 const struct command command_stats = {
-	.name = "stats", .run = run_stats, .max = 0,
-	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_LIFETIMES |
-	    TAKES_OUTPUT,
+	.name = "stats",
+	.run = run_stats,
+	.max = 0,
+	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_LIFETIMES | TAKES_OUTPUT,
 	.options = stats_options,
 	.usage = "[--prometheus] [--output FILE]",
 	.summary = "count records, ages, retries, and look at the file",
-	.help = "Counts the records by state, how old they are, how long it "
+	.help =
+	    "Counts the records by state, how old they are, how long it "
 	    "took those that\npassed once to come back, how many never did, "
 	    "which automatically whitelisted\nsuffixes are used most; tells "
 	    "the file's size, free space and block size, and\nadvises.  "

@@ -17,14 +17,13 @@ parse_request(const struct invocation *run, struct greylist_request *request,
 	const char *options = option_value(run, "options");
 	enum grey_status status;
 
-	*request = (struct greylist_request){
-		.policy = grey_policy_default(), .now = run->now
-	};
+	*request = (struct greylist_request){ .policy = grey_policy_default(),
+		.now = run->now };
 	if (suffix == NULL)
 		request->key = grey_key_split(key);
 	else
 		request->key = (struct grey_key){ .item = key,
-		    .suffix = grey_bytes_of(suffix) };
+			.suffix = grey_bytes_of(suffix) };
 	status = option_duration(run, "delay", &request->policy.delay, err);
 	if (status == GREY_OK && options != NULL)
 		status = grey_policy_options(grey_bytes_of(options),
@@ -49,7 +48,7 @@ decide(struct invocation *run, bool dry_run, struct greylist_answer *answer_r)
 		status = greylist_check(&run->session, &run->path, &request,
 		    answer_r, &err);
 	return status == GREY_OK ? EXIT_DONE :
-	    database_failed(run, status, &err);
+				   database_failed(run, status, &err);
 }
 
 static int
@@ -87,21 +86,28 @@ run_wait(struct invocation *run)
 
 static const struct option_row decision_options[] = {
 	{ "delay", 0, "D", "how long a new item must wait (default: 10m)" },
-	{ "options", 0, "OPTIONS", "words as in the ACL: grey=24h passed=36d "
+	{ "options", 0, "OPTIONS",
+	    "words as in the ACL: grey=24h passed=36d "
 	    "timeout=5s max_records=0 sync=no" },
-	{ "suffix", 0, "SUFFIX", "what is whitelisted once the item passes; "
+	{ "suffix", 0, "SUFFIX",
+	    "what is whitelisted once the item passes; "
 	    "KEY is then not cut at its \"/\"; empty: none" },
 	{ NULL, 0, NULL, NULL }
 };
 
-#define DECISION_USAGE	"KEY [--delay D] [--options OPTIONS] [--suffix SUFFIX]"
+#define DECISION_USAGE "KEY [--delay D] [--options OPTIONS] [--suffix SUFFIX]"
 
 const struct command command_unseen = {
-	.name = "unseen", .run = run_unseen, .min = 1, .max = 1,
-	.needs = NEEDS_DATABASE, .options = decision_options,
+	.name = "unseen",
+	.run = run_unseen,
+	.min = 1,
+	.max = 1,
+	.needs = NEEDS_DATABASE,
+	.options = decision_options,
 	.usage = DECISION_USAGE,
 	.summary = "decide as an ACL does: yes = defer, no = pass",
-	.help = "Asks and counts as ${dlfunc{...}{unseen}{KEY}...} in an ACL "
+	.help =
+	    "Asks and counts as ${dlfunc{...}{unseen}{KEY}...} in an ACL "
 	    "does, and prints the answer: \"yes\", it is unseen or came back "
 	    "too early, or \"no\", let it pass. KEY is cut at its first \"/\" "
 	    "into item and suffix unless --suffix is given. Whatever "
@@ -111,20 +117,28 @@ const struct command command_unseen = {
 };
 
 const struct command command_seen = {
-	.name = "seen", .run = run_seen, .min = 1, .max = 1,
-	.needs = NEEDS_DATABASE, .options = decision_options,
+	.name = "seen",
+	.run = run_seen,
+	.min = 1,
+	.max = 1,
+	.needs = NEEDS_DATABASE,
+	.options = decision_options,
 	.usage = DECISION_USAGE,
 	.summary = "the same the other way round: yes = pass",
 	.help = "Does what 'unseen' does, and prints the opposite.\n\n"
-	    "    exigrey seen '<a@example.org>' --suffix 192.0.2.1\n",
+		"    exigrey seen '<a@example.org>' --suffix 192.0.2.1\n",
 };
 
 const struct command command_wait = {
-	.name = "wait", .run = run_wait, .min = 1, .max = 1,
-	.needs = NEEDS_DATABASE, .options = decision_options,
+	.name = "wait",
+	.run = run_wait,
+	.min = 1,
+	.max = 1,
+	.needs = NEEDS_DATABASE,
+	.options = decision_options,
 	.usage = DECISION_USAGE,
 	.summary = "tell how many seconds are left until it passes",
 	.help = "Prints how many seconds are left until 'unseen' would answer "
-	    "\"no\"; 0: it would now. Changes nothing.\n\n"
-	    "    exigrey wait '<a@example.org>' --suffix 192.0.2.1\n",
+		"\"no\"; 0: it would now. Changes nothing.\n\n"
+		"    exigrey wait '<a@example.org>' --suffix 192.0.2.1\n",
 };

@@ -9,7 +9,7 @@ const struct command *const commands[] = {
 #define ADDRESS(name) &command_##name,
 	EACH_COMMAND(ADDRESS)
 #undef ADDRESS
-	NULL
+	    NULL
 };
 
 const struct command *

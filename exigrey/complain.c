@@ -7,7 +7,7 @@
 
 #include "escape.h"
 
-#define QUOTED_MAX	200	/* bytes of an item or a key */
+#define QUOTED_MAX 200 /* bytes of an item or a key */
 
 void
 complain(const char *format, ...)
@@ -34,8 +34,9 @@ complain_about(struct grey_bytes what, const char *text)
 {
 	(void)fflush(stdout);
 	(void)fputs("exigrey: '", stderr);
-	escape_text(stderr, (struct grey_bytes){ what.data,
-	    what.size < QUOTED_MAX ? what.size : QUOTED_MAX });
-	(void)fprintf(stderr, "%s': %s\n",
-	    what.size > QUOTED_MAX ? "..." : "", text);
+	escape_text(stderr,
+	    (struct grey_bytes){ what.data,
+		what.size < QUOTED_MAX ? what.size : QUOTED_MAX });
+	(void)fprintf(stderr, "%s': %s\n", what.size > QUOTED_MAX ? "..." : "",
+	    text);
 }

@@ -28,10 +28,12 @@ find_spool(const struct invocation *run, const char *name,
 	status = spool_directory(spool_r, &err);
 	if (status == GREY_NOT_FOUND && !run->quiet)
 		complain("no Exim to ask for its spool directory: taking "
-		    "'%s' (-d /PATH names a database elsewhere)", spool_r);
+			 "'%s' (-d /PATH names a database elsewhere)",
+		    spool_r);
 	else if (status == GREY_FAILED)
 		complain("cannot ask Exim for its spool directory, taking "
-		    "'%s': %s", spool_r, err.text);
+			 "'%s': %s",
+		    spool_r, err.text);
 }
 
 enum grey_status
@@ -61,10 +63,11 @@ database_end(struct invocation *run)
 struct greydb_settings
 database_settings(const struct invocation *run, bool create)
 {
-	return (struct greydb_settings){
-		.timeout = grey_policy_default().timeout, .now = run->now,
-		.create = create, .expected = run->expected
-	};
+	return (
+	    struct greydb_settings){ .timeout = grey_policy_default().timeout,
+		.now = run->now,
+		.create = create,
+		.expected = run->expected };
 }
 
 enum grey_status
@@ -76,7 +79,8 @@ database_policy(const struct invocation *run, struct grey_policy *policy_r,
 	*policy_r = grey_policy_default();
 	status = option_duration(run, "grey", &policy_r->grey, err);
 	return status == GREY_OK ?
-	    option_duration(run, "passed", &policy_r->passed, err) : status;
+	    option_duration(run, "passed", &policy_r->passed, err) :
+	    status;
 }
 
 int
@@ -88,8 +92,9 @@ database_failed(const struct invocation *run, enum grey_status status,
 	complain("%s", err->text);
 	if (status == GREY_FAILED && identity_differs(&run->path, owner))
 		complain("the database belongs to user '%s': run this as "
-		    "root%s", owner, strcmp(owner, "root") != 0 ?
-		    " or as that user" : "");
+			 "root%s",
+		    owner,
+		    strcmp(owner, "root") != 0 ? " or as that user" : "");
 	return EXIT_FAILED;
 }
 
@@ -98,6 +103,7 @@ database_missing(const struct invocation *run, int status)
 {
 	if (!run->quiet)
 		complain("no database '%s/%s' yet: Exim makes it at the first "
-		    "check", run->path.directory, run->path.file);
+			 "check",
+		    run->path.directory, run->path.file);
 	return status;
 }

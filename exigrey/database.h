@@ -10,13 +10,12 @@
  * Resolves -d, becomes the database's owner, starts the session that
  * database_end ends.  Returns GREY_OK, GREY_INVALID, GREY_FAILED.
  */
-enum grey_status database_begin(struct invocation *run,
-    struct grey_error *err);
+enum grey_status database_begin(struct invocation *run, struct grey_error *err);
 void database_end(struct invocation *run);
 
 /* How to open it; create: make one that is missing. */
-struct greydb_settings database_settings(const struct invocation *run,
-    bool create);
+struct greydb_settings
+database_settings(const struct invocation *run, bool create);
 
 /* The default policy with --grey, --passed.  GREY_OK or GREY_INVALID. */
 enum grey_status database_policy(const struct invocation *run,

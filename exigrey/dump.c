@@ -7,15 +7,17 @@
 #include "escape.h"
 #include "key.h"
 
-#define FIRST_LINE	"# exigrey dump "
-#define FIELDS_MAX	6
-#define RAW_KEY_MAX	(1 << 30)	/* below what GDBM counts */
+#define FIRST_LINE  "# exigrey dump "
+#define FIELDS_MAX  6
+#define RAW_KEY_MAX (1 << 30) /* below what GDBM counts */
 
 void
 dump_begin(FILE *file)
 {
-	(void)fprintf(file, FIRST_LINE "%d\n"
-	    "# item\tcreated\tused\tcount\tflags\n", DUMP_VERSION);
+	(void)fprintf(file,
+	    FIRST_LINE "%d\n"
+		       "# item\tcreated\tused\tcount\tflags\n",
+	    DUMP_VERSION);
 }
 
 /* A "#" at the start of a line would make it a comment. */
@@ -64,8 +66,7 @@ dump_entry(FILE *file, struct grey_bytes key, struct grey_bytes value)
 
 /* Reads a line into reader->text, without its newline. */
 static enum grey_status
-read_line(struct dump_reader *reader, size_t *length_r,
-    struct grey_error *err)
+read_line(struct dump_reader *reader, size_t *length_r, struct grey_error *err)
 {
 	ssize_t n = getline(&reader->text, &reader->size, reader->file);
 
@@ -116,9 +117,10 @@ dump_reader_begin(struct dump_reader *reader, FILE *file,
 		    "it is no dump: the first line must be '" FIRST_LINE "%d'",
 		    DUMP_VERSION);
 	if (version != DUMP_VERSION)
-		return grey_fail(err, GREY_INVALID, "it is a dump of version "
-		    "%lld; this exigrey reads version %d", (long long)version,
-		    DUMP_VERSION);
+		return grey_fail(err, GREY_INVALID,
+		    "it is a dump of version "
+		    "%lld; this exigrey reads version %d",
+		    (long long)version, DUMP_VERSION);
 	return GREY_OK;
 }
 
@@ -176,9 +178,8 @@ understand_record(struct dump_reader *reader, char **fields,
 {
 	static const char *const names[] = { "created", "used", "count" };
 	struct grey_record *record = &entry->record;
-	int64_t *numbers[] = {
-		&record->created, &record->used, &record->count
-	};
+	int64_t *numbers[] = { &record->created, &record->used,
+		&record->count };
 	enum grey_status status;
 
 	if (!restore(fields[0], &entry->key))
@@ -206,13 +207,13 @@ understand_record(struct dump_reader *reader, char **fields,
 
 /* KEY VALUE, as they stand */
 static enum grey_status
-understand_raw(char **fields, struct dump_entry *entry,
-    struct grey_error *err)
+understand_raw(char **fields, struct dump_entry *entry, struct grey_error *err)
 {
 	entry->is_record = false;
 	if (!restore(fields[0], &entry->key) ||
 	    !restore(fields[1], &entry->value))
-		return grey_fail(err, GREY_INVALID, "a wrong escape: write "
+		return grey_fail(err, GREY_INVALID,
+		    "a wrong escape: write "
 		    "\\ooo, three octal digits");
 	if (entry->key.size > RAW_KEY_MAX || entry->value.size > RAW_KEY_MAX)
 		return grey_fail(err, GREY_INVALID,
@@ -221,8 +222,8 @@ understand_raw(char **fields, struct dump_entry *entry,
 }
 
 static enum grey_status
-understand(struct dump_reader *reader, size_t length,
-    struct dump_entry *entry, struct grey_error *err)
+understand(struct dump_reader *reader, size_t length, struct dump_entry *entry,
+    struct grey_error *err)
 {
 	char *fields[FIELDS_MAX], *rest = reader->text;
 	int count = 0;
@@ -233,14 +234,15 @@ understand(struct dump_reader *reader, size_t length,
 	while (rest != NULL && count < FIELDS_MAX)
 		fields[count++] = strsep(&rest, "\t");
 	if (count == 4)
-		fields[count++] = reader->text + length;	/* no flags */
+		fields[count++] = reader->text + length; /* no flags */
 	if (count == 5)
 		return understand_record(reader, fields, entry, err);
 	if (count == 2)
 		return understand_raw(fields, entry, err);
-	return grey_fail(err, GREY_INVALID, "it has %d field%s: want item, "
-	    "created, used, count and flags, with tabs between them", count,
-	    count == 1 ? "" : "s");
+	return grey_fail(err, GREY_INVALID,
+	    "it has %d field%s: want item, "
+	    "created, used, count and flags, with tabs between them",
+	    count, count == 1 ? "" : "s");
 }
 
 enum grey_status

@@ -19,23 +19,23 @@
 
 #include "record.h"
 
-#define DUMP_VERSION	1
+#define DUMP_VERSION 1
 
 /* One line that was read; everything in it lives until the next. */
 struct dump_entry {
-	struct grey_bytes	key;	/* with its NUL */
-	struct grey_bytes	value;	/* as it will be stored, padded */
-	bool			is_record;
-	struct grey_record	record;	/* if it is one */
+	struct grey_bytes key;   /* with its NUL */
+	struct grey_bytes value; /* as it will be stored, padded */
+	bool is_record;
+	struct grey_record record; /* if it is one */
 };
 
 /* A dump that is being read. */
 struct dump_reader {
-	FILE	*file;
-	long	 line;			/* the number of the last one read */
-	char	*text;			/* the line, and room for its parts */
-	size_t	 size;
-	char	 value[GREY_VALUE_MAX];
+	FILE *file;
+	long line;  /* the number of the last one read */
+	char *text; /* the line, and room for its parts */
+	size_t size;
+	char value[GREY_VALUE_MAX];
 };
 
 /* Writes the first line. */

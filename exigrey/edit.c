@@ -10,33 +10,33 @@
 #include "key.h"
 #include "wanted.h"
 
-#define MARK	"#! "	/* starts a comment that tells a mistake */
+#define MARK "#! " /* starts a comment that tells a mistake */
 
 /* A record as it was shown, and as it is wanted; data NULL: none. */
 struct edited {
-	RB_ENTRY(edited)	 entry;
-	struct grey_bytes	 key;		/* all are owned */
-	struct grey_bytes	 shown;
-	struct grey_bytes	 wanted;
-	bool			 is_record;	/* what is wanted */
-	bool			 refused;
+	RB_ENTRY(edited) entry;
+	struct grey_bytes key; /* all are owned */
+	struct grey_bytes shown;
+	struct grey_bytes wanted;
+	bool is_record; /* what is wanted */
+	bool refused;
 };
 
 RB_HEAD(edited_tree, edited);
 
 struct edit {
-	struct edited_tree	 tree;
+	struct edited_tree tree;
 };
 
 static int
 compare(struct edited *a, struct edited *b)
 {
 	size_t common = a->key.size < b->key.size ? a->key.size : b->key.size;
-	int order = common == 0 ? 0 :
-	    memcmp(a->key.data, b->key.data, common);
+	int order = common == 0 ? 0 : memcmp(a->key.data, b->key.data, common);
 
-	return order != 0 ? order : (a->key.size > b->key.size) -
-	    (a->key.size < b->key.size);
+	return order != 0 ?
+	    order :
+	    (a->key.size > b->key.size) - (a->key.size < b->key.size);
 }
 
 /* libbsd's RB_GENERATE_STATIC needs an attribute that glibc does not have. */
@@ -122,8 +122,7 @@ edit_show(struct edit *edit, struct grey_bytes key, struct grey_bytes value,
 }
 
 static enum grey_status
-want(struct edit *edit, const struct dump_entry *entry,
-    struct grey_error *err)
+want(struct edit *edit, const struct dump_entry *entry, struct grey_error *err)
 {
 	struct edited *edited = place_of(edit, entry->key);
 
@@ -133,7 +132,8 @@ want(struct edit *edit, const struct dump_entry *entry,
 		return grey_fail(err, GREY_INVALID,
 		    "the item stands twice in this text");
 	edited->is_record = entry->is_record;
-	return keep(&edited->wanted, entry->value) ? GREY_OK :
+	return keep(&edited->wanted, entry->value) ?
+	    GREY_OK :
 	    grey_fail(err, GREY_FAILED, "out of memory");
 }
 
@@ -144,9 +144,9 @@ remove_marks(char *text, size_t size)
 	char *to = text;
 
 	for (const char *from = text, *end = text + size; from < end;) {
-		const char *newline = memchr(from, '\n',
-		    (size_t)(end - from));
-		const size_t length = newline == NULL ? (size_t)(end - from) :
+		const char *newline = memchr(from, '\n', (size_t)(end - from));
+		const size_t length = newline == NULL ?
+		    (size_t)(end - from) :
 		    (size_t)(newline + 1 - from);
 		if (length < strlen(MARK) ||
 		    memcmp(from, MARK, strlen(MARK)) != 0) {
@@ -160,10 +160,10 @@ remove_marks(char *text, size_t size)
 
 /* The text again, up to a line. */
 struct marking {
-	FILE		*out;
-	const char	*next;
-	const char	*end;
-	long		 line;
+	FILE *out;
+	const char *next;
+	const char *end;
+	long line;
 };
 
 static void
@@ -172,10 +172,9 @@ copy_lines(struct marking *marking, long before)
 	while (marking->next < marking->end && marking->line < before) {
 		const char *newline = memchr(marking->next, '\n',
 		    (size_t)(marking->end - marking->next));
-		const char *stop = newline == NULL ? marking->end :
-		    newline + 1;
-		(void)fwrite(marking->next, 1,
-		    (size_t)(stop - marking->next), marking->out);
+		const char *stop = newline == NULL ? marking->end : newline + 1;
+		(void)fwrite(marking->next, 1, (size_t)(stop - marking->next),
+		    marking->out);
 		marking->next = stop;
 		marking->line++;
 	}
@@ -234,7 +233,7 @@ edit_read(struct edit *edit, char *text, size_t size, char **marked_r,
 	marking.end = text + size;
 	in = fmemopen(text, size > 0 ? size : 1, "r");
 	RB_FOREACH(edited, edited_tree, &edit->tree)
-		release(&edited->wanted);
+	release(&edited->wanted);
 	marking.out = open_memstream(marked_r, marked_size_r);
 	if (in == NULL || marking.out == NULL)
 		grey_error_set(err, "out of memory");
@@ -269,14 +268,14 @@ edit_has_changes(const struct edit *edit)
 	struct edited *edited;
 
 	RB_FOREACH(edited, edited_tree, &tree)
-		if (!is_same(edited))
-			return true;
+	if (!is_same(edited))
+		return true;
 	return false;
 }
 
 struct applying {
-	struct edited		*batch[BATCH_MAX];
-	struct edit_result	*result;
+	struct edited *batch[BATCH_MAX];
+	struct edit_result *result;
 };
 
 static enum grey_status
@@ -294,7 +293,8 @@ apply_one(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
 		result->refused++;
 		return GREY_OK;
 	}
-	status = edited->wanted.data == NULL ? greydb_delete(db, key, err) :
+	status = edited->wanted.data == NULL ?
+	    greydb_delete(db, key, err) :
 	    wanted_store(db, key, edited->wanted, edited->is_record, now, err);
 	if (status != GREY_OK)
 		return status;
@@ -321,8 +321,8 @@ tell_refused(const struct edited *edited)
 	escape_text(out, item);
 	(void)fclose(out);
 	complain(edited->shown.data == NULL ?
-	    "'%s' exists already, but was not shown: left as it is" :
-	    "'%s' was changed by somebody else meanwhile: left as it is",
+		"'%s' exists already, but was not shown: left as it is" :
+		"'%s' was changed by somebody else meanwhile: left as it is",
 	    text);
 	free(text);
 }
@@ -353,7 +353,8 @@ edit_apply(struct edit *edit, struct invocation *run,
 	size_t count = 0;
 
 	*result_r = (struct edit_result){ 0 };
-	RB_FOREACH(edited, edited_tree, &edit->tree) {
+	RB_FOREACH(edited, edited_tree, &edit->tree)
+	{
 		if (is_same(edited))
 			continue;
 		applying.batch[count++] = edited;

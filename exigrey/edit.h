@@ -16,10 +16,10 @@
 struct edit;
 
 struct edit_result {
-	int64_t	added;
-	int64_t	changed;
-	int64_t	deleted;
-	int64_t	refused;	/* changed meanwhile by somebody else */
+	int64_t added;
+	int64_t changed;
+	int64_t deleted;
+	int64_t refused; /* changed meanwhile by somebody else */
 };
 
 /* Returns a new edit, or NULL without memory; edit_end frees it. */

@@ -19,9 +19,9 @@
 
 /* What goes over the channel before a text. */
 struct message {
-	size_t	question;	/* its length; from the editor: unused */
-	size_t	size;
-	bool	abandoned;	/* from the editor only */
+	size_t question; /* its length; from the editor: unused */
+	size_t size;
+	bool abandoned; /* from the editor only */
 };
 
 static bool
@@ -107,8 +107,7 @@ editor_name(void)
 		if (name != NULL && name[0] != '\0')
 			return name;
 	}
-	return access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor" :
-	    "vi";
+	return access("/usr/bin/editor", X_OK) == 0 ? "/usr/bin/editor" : "vi";
 }
 
 /*
@@ -123,7 +122,7 @@ run_editor(const char *file)
 	pid_t pid;
 
 	if ((size_t)snprintf(command, sizeof(command), "%s \"$@\"",
-	    editor_name()) >= sizeof(command))
+		editor_name()) >= sizeof(command))
 		return false;
 	pid = fork();
 	if (pid == 0) {
@@ -137,8 +136,7 @@ run_editor(const char *file)
 			return false;
 	if (pid != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
-	complain("the editor '%s' failed: nothing was changed",
-	    editor_name());
+	complain("the editor '%s' failed: nothing was changed", editor_name());
 	return false;
 }
 
@@ -209,9 +207,8 @@ editor_process(int channel)
 	set_signals(SIG_IGN);
 	if (directory == NULL || directory[0] == '\0')
 		directory = "/tmp";
-	(void)snprintf(file, sizeof(file), "%s/exigrey-edit-XXXXXX",
-	    directory);
-	fd = mkostemp(file, O_CLOEXEC);		/* mode 0600 */
+	(void)snprintf(file, sizeof(file), "%s/exigrey-edit-XXXXXX", directory);
+	fd = mkostemp(file, O_CLOEXEC); /* mode 0600 */
 	if (fd == -1) {
 		complain("cannot make '%s': %s", file, strerror(errno));
 		return EXIT_FAILURE;
@@ -229,8 +226,8 @@ editor_begin(struct editor *editor, struct grey_error *err)
 	int channel[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) == -1)
-		return grey_fail(err, GREY_FAILED,
-		    "cannot make a socket: %s", strerror(errno));
+		return grey_fail(err, GREY_FAILED, "cannot make a socket: %s",
+		    strerror(errno));
 	/* ^C in the editor is the editor's. */
 	(void)signal(SIGINT, SIG_IGN);
 	editor->process = fork();
@@ -250,10 +247,9 @@ enum grey_status
 editor_edit(struct editor *editor, const char *question, const char *text,
     size_t size, char **text_r, size_t *size_r, struct grey_error *err)
 {
-	struct message message = {
-		.question = question == NULL ? 0 : strlen(question),
-		.size = size
-	};
+	struct message message = { .question =
+				       question == NULL ? 0 : strlen(question),
+		.size = size };
 
 	if (!send_all(editor->channel, &message, sizeof(message)) ||
 	    !send_all(editor->channel, question, message.question) ||
@@ -265,8 +261,9 @@ editor_edit(struct editor *editor, const char *question, const char *text,
 		return GREY_NOT_FOUND;
 	*text_r = receive_text(editor->channel, message.size);
 	*size_r = message.size;
-	return *text_r != NULL ? GREY_OK : grey_fail(err, GREY_FAILED,
-	    "cannot get the edited text back");
+	return *text_r != NULL ?
+	    GREY_OK :
+	    grey_fail(err, GREY_FAILED, "cannot get the edited text back");
 }
 
 void

@@ -18,8 +18,8 @@
 #include "status.h"
 
 struct editor {
-	pid_t	process;	/* 0: there is none */
-	int	channel;	/* to it and from it */
+	pid_t process; /* 0: there is none */
+	int channel;   /* to it and from it */
 };
 
 /*
@@ -35,9 +35,9 @@ enum grey_status editor_begin(struct editor *editor, struct grey_error *err);
  * Returns GREY_OK; GREY_NOT_FOUND if it was abandoned: "no", or an editor that
  * failed, which is told; GREY_FAILED.
  */
-enum grey_status editor_edit(struct editor *editor, const char *question,
-    const char *text, size_t size, char **text_r, size_t *size_r,
-    struct grey_error *err);
+enum grey_status
+editor_edit(struct editor *editor, const char *question, const char *text,
+    size_t size, char **text_r, size_t *size_r, struct grey_error *err);
 
 /* Ends the process, and its file with it. */
 void editor_end(struct editor *editor);

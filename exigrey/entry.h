@@ -10,19 +10,19 @@
 #include "verdict.h"
 
 enum entry_kind {
-	ENTRY_RECORD,	/* an item and its record */
-	ENTRY_BROKEN,	/* an item whose value does not parse */
-	ENTRY_FOREIGN	/* a key that does not end in NUL: no item */
+	ENTRY_RECORD, /* an item and its record */
+	ENTRY_BROKEN, /* an item whose value does not parse */
+	ENTRY_FOREIGN /* a key that does not end in NUL: no item */
 };
 
 /* Everything points into the key and value that were read. */
 struct entry {
-	enum entry_kind		kind;
-	struct grey_bytes	key;
-	struct grey_bytes	value;
-	struct grey_bytes	item;	/* not of ENTRY_FOREIGN */
-	struct grey_record	record;	/* and state: of ENTRY_RECORD only */
-	enum grey_state		state;
+	enum entry_kind kind;
+	struct grey_bytes key;
+	struct grey_bytes value;
+	struct grey_bytes item;    /* not of ENTRY_FOREIGN */
+	struct grey_record record; /* and state: of ENTRY_RECORD only */
+	enum grey_state state;
 };
 
 /* Reads key and value; the policy says what is expired at now. */

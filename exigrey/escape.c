@@ -8,8 +8,8 @@
 #include <string.h>
 #include <vis.h>
 
-#define VIS_FLAGS	(VIS_OCTAL | VIS_TAB | VIS_NL | VIS_NOLOCALE)
-#define VIS_STEP	1024	/* bytes at a time: each becomes up to four */
+#define VIS_FLAGS (VIS_OCTAL | VIS_TAB | VIS_NL | VIS_NOLOCALE)
+#define VIS_STEP  1024 /* bytes at a time: each becomes up to four */
 
 static bool
 is_plain(struct grey_bytes bytes)
@@ -66,8 +66,12 @@ next_character(struct grey_bytes bytes, size_t *at)
 {
 	static const int32_t least[] = { 0, 0x80, 0x800, 0x10000 };
 	unsigned char c = (unsigned char)bytes.data[*at];
-	size_t more = c < 0x80 ? 0 : c < 0xc0 ? 4 : c < 0xe0 ? 1 :
-	    c < 0xf0 ? 2 : c < 0xf8 ? 3 : 4;
+	size_t more = c < 0x80 ? 0 :
+	    c < 0xc0           ? 4 :
+	    c < 0xe0           ? 1 :
+	    c < 0xf0           ? 2 :
+	    c < 0xf8           ? 3 :
+				 4;
 	int32_t code;
 
 	if (more > 3 || bytes.size - *at <= more)
@@ -81,7 +85,9 @@ next_character(struct grey_bytes bytes, size_t *at)
 	}
 	*at += more + 1;
 	return code < least[more] || code > 0x10ffff ||
-	    (code >= 0xd800 && code <= 0xdfff) ? -1 : code;
+		(code >= 0xd800 && code <= 0xdfff) ?
+	    -1 :
+	    code;
 }
 
 bool

@@ -10,16 +10,16 @@
 #include "options.h"
 
 struct filter {
-	unsigned		 states;	/* a bit each */
-	const char		*glob;		/* NULL: any */
-	pcre2_code		*regex;		/* NULL: any */
-	pcre2_match_data	*match_data;
-	int			 regex_error;	/* of PCRE2; 0: none */
-	int64_t			 now;
-	int64_t			 older_than;	/* INT64_MIN: no limit */
-	int64_t			 unused_for;
-	int64_t			 min_count;
-	int64_t			 max_count;
+	unsigned states;   /* a bit each */
+	const char *glob;  /* NULL: any */
+	pcre2_code *regex; /* NULL: any */
+	pcre2_match_data *match_data;
+	int regex_error; /* of PCRE2; 0: none */
+	int64_t now;
+	int64_t older_than; /* INT64_MIN: no limit */
+	int64_t unused_for;
+	int64_t min_count;
+	int64_t max_count;
 };
 
 static enum grey_status
@@ -28,13 +28,13 @@ parse_state(const char *word, size_t length, unsigned *states,
 {
 	for (unsigned state = 0; state < GREY_STATES; state++) {
 		const char *name = grey_state_name((enum grey_state)state);
-		if (strlen(name) == length &&
-		    memcmp(name, word, length) == 0) {
+		if (strlen(name) == length && memcmp(name, word, length) == 0) {
 			*states |= 1U << state;
 			return GREY_OK;
 		}
 	}
-	return grey_fail(err, GREY_INVALID, "--state: '%.*s' is none of "
+	return grey_fail(err, GREY_INVALID,
+	    "--state: '%.*s' is none of "
 	    "grey, passed, auto, kept, expired",
 	    (int)(length < 64 ? length : 64), word);
 }
@@ -66,15 +66,17 @@ compile(const char *text, struct filter *filter, struct grey_error *err)
 	    0, &error, &at, NULL);
 	if (filter->regex == NULL) {
 		(void)pcre2_get_error_message(error, why, sizeof(why));
-		return grey_fail(err, GREY_INVALID, "--regex: '%.100s' is no "
-		    "regular expression: %s at byte %zu", text,
-		    (const char *)why, (size_t)at);
+		return grey_fail(err, GREY_INVALID,
+		    "--regex: '%.100s' is no "
+		    "regular expression: %s at byte %zu",
+		    text, (const char *)why, (size_t)at);
 	}
 	/* Only faster: where there is no JIT, it works without. */
 	(void)pcre2_jit_compile(filter->regex, PCRE2_JIT_COMPLETE);
-	filter->match_data = pcre2_match_data_create_from_pattern(
-	    filter->regex, NULL);
-	return filter->match_data != NULL ? GREY_OK :
+	filter->match_data =
+	    pcre2_match_data_create_from_pattern(filter->regex, NULL);
+	return filter->match_data != NULL ?
+	    GREY_OK :
 	    grey_fail(err, GREY_FAILED, "out of memory");
 }
 
@@ -92,17 +94,17 @@ parse_filter(const struct invocation *run, struct filter *filter,
 	if (status == GREY_OK && regex != NULL)
 		status = compile(regex, filter, err);
 	if (status == GREY_OK)
-		status = option_duration(run, "older-than",
-		    &filter->older_than, err);
-	if (status == GREY_OK)
-		status = option_duration(run, "unused-for",
-		    &filter->unused_for, err);
-	if (status == GREY_OK)
-		status = option_number(run, "min-count", &filter->min_count,
+		status = option_duration(run, "older-than", &filter->older_than,
 		    err);
 	if (status == GREY_OK)
-		status = option_number(run, "max-count", &filter->max_count,
+		status = option_duration(run, "unused-for", &filter->unused_for,
 		    err);
+	if (status == GREY_OK)
+		status =
+		    option_number(run, "min-count", &filter->min_count, err);
+	if (status == GREY_OK)
+		status =
+		    option_number(run, "max-count", &filter->max_count, err);
 	return status;
 }
 
@@ -115,10 +117,11 @@ filter_begin(const struct invocation *run, struct filter **filter_r,
 
 	if (filter == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
-	*filter = (struct filter){
-		.states = ~0U, .now = run->now, .older_than = INT64_MIN,
-		.unused_for = INT64_MIN, .max_count = INT64_MAX
-	};
+	*filter = (struct filter){ .states = ~0U,
+		.now = run->now,
+		.older_than = INT64_MIN,
+		.unused_for = INT64_MIN,
+		.max_count = INT64_MAX };
 	status = parse_filter(run, filter, err);
 	if (status != GREY_OK)
 		filter_end(&filter);
@@ -176,8 +179,7 @@ filter_match(void *arg, const struct entry *entry)
 	    filter->now - record->used >= filter->unused_for &&
 	    record->count >= filter->min_count &&
 	    record->count <= filter->max_count &&
-	    (filter->glob == NULL ||
-	    glob_matches(filter->glob, entry->item)) &&
+	    (filter->glob == NULL || glob_matches(filter->glob, entry->item)) &&
 	    (filter->regex == NULL || regex_matches(filter, entry->item));
 }
 
@@ -189,8 +191,10 @@ filter_failed(const struct filter *filter, struct grey_error *err)
 	if (filter->regex_error == 0)
 		return GREY_OK;
 	(void)pcre2_get_error_message(filter->regex_error, why, sizeof(why));
-	return grey_fail(err, GREY_FAILED, "--regex: some items could not be "
-	    "judged and count as not matching: %s", (const char *)why);
+	return grey_fail(err, GREY_FAILED,
+	    "--regex: some items could not be "
+	    "judged and count as not matching: %s",
+	    (const char *)why);
 }
 
 void

@@ -31,8 +31,8 @@ bool filter_given(const struct invocation *run);
 bool filter_match(void *filter, const struct entry *entry);
 
 /* Returns GREY_OK, or GREY_FAILED if a match could not be decided. */
-enum grey_status filter_failed(const struct filter *filter,
-    struct grey_error *err);
+enum grey_status
+filter_failed(const struct filter *filter, struct grey_error *err);
 
 /* Frees the filter; *filter becomes NULL. */
 void filter_end(struct filter **filter);

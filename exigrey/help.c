@@ -5,8 +5,8 @@
 #include "commands.h"
 #include "options.h"
 
-#define WIDTH	78
-#define INDENT	24	/* of what an option does */
+#define WIDTH  78
+#define INDENT 24 /* of what an option does */
 
 /*
  * Writes the words of text in lines of WIDTH, all but the first indented; a
@@ -86,7 +86,7 @@ static void
 write_groups(FILE *file, unsigned needs)
 {
 	for (const struct option_group *group = option_groups;
-	    group->rows != NULL; group++)
+	     group->rows != NULL; group++)
 		if ((group->needs & needs) == group->needs)
 			write_options(file, group->title, group->rows);
 }
@@ -101,7 +101,8 @@ help_usage(const struct command *command, FILE *file)
 void
 help_overview(FILE *file)
 {
-	(void)fputs("usage: exigrey [-d DB] [--format text|tab|json] COMMAND "
+	(void)fputs(
+	    "usage: exigrey [-d DB] [--format text|tab|json] COMMAND "
 	    "...\n\nLists and changes the greylisting databases of "
 	    "exigrey.so.\n\nCommands (exigrey help COMMAND tells more):\n",
 	    file);
@@ -110,7 +111,8 @@ help_overview(FILE *file)
 			(void)fprintf(file, "  %-10s%s\n", commands[i]->name,
 			    commands[i]->summary);
 	write_groups(file, TAKES_FORMAT);
-	(void)fputs("\nD is a duration: 600 (seconds), 10m, 24h, 36d, 1h30m.\n"
+	(void)fputs(
+	    "\nD is a duration: 600 (seconds), 10m, 24h, 36d, 1h30m.\n"
 	    "Run by root it acts as the owner of the database's directory."
 	    "\nExit status: 0 done, 1 not found, 2 wrong usage or failure.\n",
 	    file);

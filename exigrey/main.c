@@ -147,5 +147,5 @@ main(int argc, char *argv[])
 	fill_standard_descriptors();
 	status = finish_output(choose_command(&run, argc, argv));
 	return output_end(&run.output, status == EXIT_DONE) ? status :
-	    EXIT_FAILED;
+							      EXIT_FAILED;
 }

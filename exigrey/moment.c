@@ -12,15 +12,13 @@
 
 /* Dates: strptime alone would take "26-1-1" and blanks too. */
 static const struct date_form {
-	const char	*shape;		/* 0: a digit */
-	const char	*format;	/* of strptime */
-} date_forms[] = {
-	{ "0000-00-00", "%Y-%m-%d" },
+	const char *shape;  /* 0: a digit */
+	const char *format; /* of strptime */
+} date_forms[] = { { "0000-00-00", "%Y-%m-%d" },
 	{ "0000-00-00 00:00", "%Y-%m-%d %H:%M" },
 	{ "0000-00-00 00:00:00", "%Y-%m-%d %H:%M:%S" },
 	{ "0000-00-00T00:00", "%Y-%m-%dT%H:%M" },
-	{ "0000-00-00T00:00:00", "%Y-%m-%dT%H:%M:%S" }
-};
+	{ "0000-00-00T00:00:00", "%Y-%m-%dT%H:%M:%S" } };
 
 /* Returns what follows the shape in text, or NULL if text is another. */
 static const char *
@@ -28,7 +26,7 @@ after_shape(const char *text, const char *shape)
 {
 	for (; *shape != '\0'; shape++, text++)
 		if (*shape == '0' ? !isdigit((unsigned char)*text) :
-		    *text != *shape)
+				    *text != *shape)
 			return NULL;
 	return text;
 }
@@ -37,7 +35,7 @@ static bool
 parse_date(const char *text, int64_t *moment_r)
 {
 	for (size_t i = 0; i < sizeof(date_forms) / sizeof(date_forms[0]);
-	    i++) {
+	     i++) {
 		struct tm tm = { .tm_isdst = -1 };
 		const char *end = after_shape(text, date_forms[i].shape);
 		time_t t;
@@ -91,17 +89,21 @@ moment_parse(const char *text, int64_t now, int64_t *moment_r,
 		return GREY_OK;
 	}
 	if (text[0] == '-' || text[0] == '+' ?
-	    parse_distance(text, now, moment_r) :
-	    parse_seconds(text, moment_r) || parse_date(text, moment_r))
+		parse_distance(text, now, moment_r) :
+		parse_seconds(text, moment_r) || parse_date(text, moment_r))
 		return GREY_OK;
 	if (grey_duration_parse(grey_bytes_of(text), &unwanted, NULL) ==
 	    GREY_OK)
-		return grey_fail(err, GREY_INVALID, "'%.64s' is a duration: "
+		return grey_fail(err, GREY_INVALID,
+		    "'%.64s' is a duration: "
 		    "write +%.64s for so long from now, -%.64s for so long "
-		    "ago", text, text, text);
-	return grey_fail(err, GREY_INVALID, "'%.64s' is no time since 1970: "
+		    "ago",
+		    text, text, text);
+	return grey_fail(err, GREY_INVALID,
+	    "'%.64s' is no time since 1970: "
 	    "write seconds, now, -2h, +30d, 2026-11-21 or "
-	    "'2026-11-21 10:00'", text);
+	    "'2026-11-21 10:00'",
+	    text);
 }
 
 const char *
@@ -121,12 +123,10 @@ static bool
 in_words(int64_t seconds, char *text, size_t size)
 {
 	static const struct unit {
-		const char	*name;
-		int64_t		 seconds;
-	} units[] = {
-		{ "day", 86400 }, { "hour", 3600 }, { "minute", 60 },
-		{ "second", 1 }
-	};
+		const char *name;
+		int64_t seconds;
+	} units[] = { { "day", 86400 }, { "hour", 3600 }, { "minute", 60 },
+		{ "second", 1 } };
 	size_t used = 0;
 	int parts = 0;
 
@@ -149,7 +149,7 @@ moment_distance(int64_t moment, int64_t now, char text[MOMENT_TEXT])
 	char words[MOMENT_TEXT - 8];
 
 	if (!in_words(moment > now ? moment - now : now - moment, words,
-	    sizeof(words)))
+		sizeof(words)))
 		(void)strlcpy(text, "just now", MOMENT_TEXT);
 	else
 		(void)snprintf(text, MOMENT_TEXT,

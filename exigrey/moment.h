@@ -9,7 +9,7 @@
 
 #include "status.h"
 
-#define MOMENT_TEXT	64
+#define MOMENT_TEXT 64
 
 /*
  * Parses seconds since 1970, "now", "-DURATION" (ago), "+DURATION" (from now),
@@ -17,8 +17,8 @@
  * "10:00" or "10:00:00"; local time unless a "Z" (UTC) ends it.
  * Returns GREY_OK, or GREY_INVALID with an error that quotes the text.
  */
-enum grey_status moment_parse(const char *text, int64_t now,
-    int64_t *moment_r, struct grey_error *err);
+enum grey_status moment_parse(const char *text, int64_t now, int64_t *moment_r,
+    struct grey_error *err);
 
 /*
  * Writes a moment as local time, "2026-11-21 01:54:15", or as the number
@@ -30,7 +30,7 @@ const char *moment_text(int64_t moment, char text[MOMENT_TEXT]);
  * Writes how far it is from now in words, its two largest units: "2 hours 5
  * minutes ago", "in 36 days", "just now".  Returns text.
  */
-const char *moment_distance(int64_t moment, int64_t now,
-    char text[MOMENT_TEXT]);
+const char *
+moment_distance(int64_t moment, int64_t now, char text[MOMENT_TEXT]);
 
 #endif

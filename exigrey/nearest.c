@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WORD_MAX	32	/* no known word is as long */
+#define WORD_MAX 32 /* no known word is as long */
 
 struct nearest
 nearest_to(const char *word)

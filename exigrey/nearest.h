@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 struct nearest {
-	const char	*word;		/* what was typed */
-	const char	*best;		/* NULL: nothing is near enough */
-	size_t		 distance;
+	const char *word; /* what was typed */
+	const char *best; /* NULL: nothing is near enough */
+	size_t distance;
 };
 
 /* Starts a search; word must outlive it. */

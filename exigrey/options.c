@@ -9,29 +9,32 @@
 #include "moment.h"
 #include "nearest.h"
 
-#define ROWS_MAX	40	/* of one command */
-#define FIRST_VALUE	256	/* what getopt returns for the first row */
+#define ROWS_MAX    40  /* of one command */
+#define FIRST_VALUE 256 /* what getopt returns for the first row */
 
 static const struct option_row global_rows[] = {
-	{ "database", 'd', "DB", "a name in Exim's spool directory (default: "
+	{ "database", 'd', "DB",
+	    "a name in Exim's spool directory (default: "
 	    "seen), or a path that starts with / or ./" },
 	{ "quiet", 'q', NULL, "say nothing unless something fails" },
 	{ "help", 'h', NULL, "show this" },
-	{ "version", 0, NULL, "show the version" },
-	{ NULL, 0, NULL, NULL }
+	{ "version", 0, NULL, "show the version" }, { NULL, 0, NULL, NULL }
 };
 
 static const struct option_row format_rows[] = {
-	{ "format", 0, "FORMAT", "text (for people), tab or json (for "
+	{ "format", 0, "FORMAT",
+	    "text (for people), tab or json (for "
 	    "programs)" },
 	{ NULL, 0, NULL, NULL }
 };
 
 static const struct option_row filter_rows[] = {
-	{ "state", 0, "S[,S]", "in one of these states: grey, passed, auto, "
+	{ "state", 0, "S[,S]",
+	    "in one of these states: grey, passed, auto, "
 	    "kept, expired" },
 	{ "match", 0, "GLOB", "the whole item matches a pattern with * ? []" },
-	{ "regex", 0, "RE", "the item matches a Perl regular expression "
+	{ "regex", 0, "RE",
+	    "the item matches a Perl regular expression "
 	    "somewhere" },
 	{ "older-than", 0, "D", "created more than D ago" },
 	{ "unused-for", 0, "D", "last used D ago or earlier" },
@@ -41,15 +44,18 @@ static const struct option_row filter_rows[] = {
 };
 
 static const struct option_row output_rows[] = {
-	{ "output", 'o', "FILE", "write to FILE, which is replaced whole or "
+	{ "output", 'o', "FILE",
+	    "write to FILE, which is replaced whole or "
 	    "not at all" },
 	{ NULL, 0, NULL, NULL }
 };
 
 static const struct option_row lifetime_rows[] = {
-	{ "grey", 0, "D", "what never passed expires D after its creation "
+	{ "grey", 0, "D",
+	    "what never passed expires D after its creation "
 	    "(default: 24h; 0: never)" },
-	{ "passed", 0, "D", "what passed expires D after its last use "
+	{ "passed", 0, "D",
+	    "what passed expires D after its last use "
 	    "(default: 36d; 0: never)" },
 	{ NULL, 0, NULL, NULL }
 };
@@ -60,16 +66,15 @@ const struct option_group option_groups[] = {
 	    lifetime_rows },
 	{ TAKES_FORMAT, "Output", format_rows },
 	{ TAKES_OUTPUT, "To a file", output_rows },
-	{ 0, "Anywhere on the line", global_rows },
-	{ 0, NULL, NULL }
+	{ 0, "Anywhere on the line", global_rows }, { 0, NULL, NULL }
 };
 
 /* The rows that may be given, and what getopt_long makes of them. */
 struct known {
-	const struct option_row	*rows[ROWS_MAX];
-	struct option		 longs[ROWS_MAX + 1];
-	char			 shorts[2 * ROWS_MAX + 3];
-	size_t			 count;
+	const struct option_row *rows[ROWS_MAX];
+	struct option longs[ROWS_MAX + 1];
+	char shorts[2 * ROWS_MAX + 3];
+	size_t count;
 };
 
 static void
@@ -80,12 +85,11 @@ add_rows(struct known *known, const struct option_row *rows)
 	for (; rows != NULL && rows->name != NULL; rows++) {
 		if (known->count == ROWS_MAX)
 			abort();
-		known->longs[known->count] = (struct option){
-			.name = rows->name,
-			.has_arg = rows->argument != NULL ?
-			    required_argument : no_argument,
-			.val = FIRST_VALUE + (int)known->count
-		};
+		known->longs[known->count] = (struct option){ .name =
+								  rows->name,
+			.has_arg = rows->argument != NULL ? required_argument :
+							    no_argument,
+			.val = FIRST_VALUE + (int)known->count };
 		known->rows[known->count++] = rows;
 		if (rows->letter == 0)
 			continue;
@@ -122,8 +126,8 @@ is_ambiguous(const struct known *known, const char *name)
 }
 
 static enum grey_status
-unknown_long(const struct known *known, const char *typed,
-    const char *where, struct grey_error *err)
+unknown_long(const struct known *known, const char *typed, const char *where,
+    struct grey_error *err)
 {
 	struct nearest nearest;
 	char name[64];
@@ -131,14 +135,18 @@ unknown_long(const struct known *known, const char *typed,
 	(void)strlcpy(name, typed + 2, sizeof(name));
 	name[strcspn(name, "=")] = '\0';
 	if (is_ambiguous(known, name))
-		return grey_fail(err, GREY_INVALID, "option '--%s' could be "
-		    "several: write more of it", name);
+		return grey_fail(err, GREY_INVALID,
+		    "option '--%s' could be "
+		    "several: write more of it",
+		    name);
 	nearest = nearest_to(name);
 	for (size_t i = 0; i < known->count; i++)
 		nearest_offer(&nearest, known->rows[i]->name);
 	if (nearest.best != NULL)
-		return grey_fail(err, GREY_INVALID, "unknown option '--%s': "
-		    "did you mean '--%s'?", name, nearest.best);
+		return grey_fail(err, GREY_INVALID,
+		    "unknown option '--%s': "
+		    "did you mean '--%s'?",
+		    name, nearest.best);
 	return grey_fail(err, GREY_INVALID, "unknown option '--%s': %s", name,
 	    where);
 }
@@ -151,36 +159,37 @@ refuse(const struct known *known, int answer, const char *typed,
 	const struct option_row *row = row_of(known, optopt);
 
 	if (row != NULL && answer == ':')
-		return grey_fail(err, GREY_INVALID, "option '--%s' needs its "
-		    "%s: %s", row->name, row->argument, row->help);
+		return grey_fail(err, GREY_INVALID,
+		    "option '--%s' needs its "
+		    "%s: %s",
+		    row->name, row->argument, row->help);
 	if (row != NULL)
 		return grey_fail(err, GREY_INVALID,
 		    "option '--%s' takes no value", row->name);
 	if (optopt == 0)
 		return unknown_long(known, typed, where, err);
-	return grey_fail(err, GREY_INVALID, "unknown option '-%c': %s",
-	    optopt, where);
+	return grey_fail(err, GREY_INVALID, "unknown option '-%c': %s", optopt,
+	    where);
 }
 
 static enum grey_status
-parse(struct invocation *run, const struct known *known, int argc,
-    char *argv[], const char *where, struct grey_error *err)
+parse(struct invocation *run, const struct known *known, int argc, char *argv[],
+    const char *where, struct grey_error *err)
 {
 	int answer;
 
 	opterr = 0;
-	optind = 0;	/* glibc: forget the line before */
+	optind = 0; /* glibc: forget the line before */
 	while ((answer = getopt_long(argc, argv, known->shorts, known->longs,
-	    NULL)) != -1) {
+		    NULL)) != -1) {
 		if (answer == '?' || answer == ':')
 			return refuse(known, answer, argv[optind - 1], where,
 			    err);
 		if (run->given_count == OPTIONS_GIVEN_MAX)
-			return grey_fail(err, GREY_INVALID,
-			    "too many options");
-		run->given[run->given_count++] = (struct option_given){
-			row_of(known, answer), optarg != NULL ? optarg : ""
-		};
+			return grey_fail(err, GREY_INVALID, "too many options");
+		run->given[run->given_count++] =
+		    (struct option_given){ row_of(known, answer),
+			    optarg != NULL ? optarg : "" };
 	}
 	run->argc = argc - optind;
 	run->argv = argv + optind;
@@ -208,13 +217,15 @@ options_of_command(struct invocation *run, struct grey_error *err)
 
 	add_rows(&known, run->command->options);
 	for (const struct option_group *group = option_groups;
-	    group->rows != NULL; group++)
+	     group->rows != NULL; group++)
 		if ((group->needs & run->command->needs) == group->needs)
 			add_rows(&known, group->rows);
 	(void)strlcpy(where, "see 'exigrey help ", sizeof(where));
 	(void)strlcat(where, run->command->name, sizeof(where));
-	(void)strlcat(where, "' (an item that starts with '-' stands after "
-	    "'--')", sizeof(where));
+	(void)strlcat(where,
+	    "' (an item that starts with '-' stands after "
+	    "'--')",
+	    sizeof(where));
 	return parse(run, &known, run->argc, run->argv, where, err);
 }
 
@@ -259,11 +270,11 @@ bool
 options_given_of(const struct invocation *run, unsigned needs)
 {
 	for (const struct option_group *group = option_groups;
-	    group->rows != NULL; group++) {
+	     group->rows != NULL; group++) {
 		if (group->needs != needs)
 			continue;
 		for (const struct option_row *row = group->rows;
-		    row->name != NULL; row++)
+		     row->name != NULL; row++)
 			if (option_given(run, row->name))
 				return true;
 	}
@@ -271,8 +282,8 @@ options_given_of(const struct invocation *run, unsigned needs)
 }
 
 enum grey_status
-option_number(const struct invocation *run, const char *name,
-    int64_t *value_r, struct grey_error *err)
+option_number(const struct invocation *run, const char *name, int64_t *value_r,
+    struct grey_error *err)
 {
 	const char *text = option_value(run, name);
 	long long number;
@@ -284,9 +295,10 @@ option_number(const struct invocation *run, const char *name,
 	number = strtoll(text, &end, 10);
 	/* strtoll takes signs and blanks too. */
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
-		return grey_fail(err, GREY_INVALID, "--%s: '%.64s' is no "
-		    "number from 0 to %lld", name, text,
-		    (long long)INT64_MAX);
+		return grey_fail(err, GREY_INVALID,
+		    "--%s: '%.64s' is no "
+		    "number from 0 to %lld",
+		    name, text, (long long)INT64_MAX);
 	*value_r = number;
 	return GREY_OK;
 }
@@ -314,8 +326,8 @@ option_duration(const struct invocation *run, const char *name,
 }
 
 enum grey_status
-option_moment(const struct invocation *run, const char *name,
-    int64_t *value_r, struct grey_error *err)
+option_moment(const struct invocation *run, const char *name, int64_t *value_r,
+    struct grey_error *err)
 {
 	const char *text = option_value(run, name);
 	enum grey_status status;

@@ -11,9 +11,9 @@
 
 /* Some of the options that a command knows. */
 struct option_group {
-	unsigned		 needs;	/* of commands that have them; 0: all */
-	const char		*title;	/* for the help */
-	const struct option_row	*rows;
+	unsigned needs;    /* of commands that have them; 0: all */
+	const char *title; /* for the help */
+	const struct option_row *rows;
 };
 
 /* The groups that commands share; one without rows ends them. */
@@ -24,19 +24,18 @@ extern const struct option_group option_groups[];
  * and argv what follows, the command's name first.
  * Returns GREY_OK, or GREY_INVALID with an error that names the option.
  */
-enum grey_status options_before(struct invocation *run, int argc,
-    char *argv[], struct grey_error *err);
+enum grey_status options_before(struct invocation *run, int argc, char *argv[],
+    struct grey_error *err);
 
 /*
  * The same for run->command: takes its name and options off run->argv, in any
  * order with the arguments; "--" ends them.
  */
-enum grey_status options_of_command(struct invocation *run,
-    struct grey_error *err);
+enum grey_status
+options_of_command(struct invocation *run, struct grey_error *err);
 
 /* Sets format and quiet as the options say.  GREY_OK or GREY_INVALID. */
-enum grey_status options_global(struct invocation *run,
-    struct grey_error *err);
+enum grey_status options_global(struct invocation *run, struct grey_error *err);
 
 /* Returns the value of an option, or NULL if it was not given. */
 const char *option_value(const struct invocation *run, const char *name);
@@ -55,8 +54,8 @@ bool options_given_of(const struct invocation *run, unsigned needs);
  */
 enum grey_status option_number(const struct invocation *run, const char *name,
     int64_t *value_r, struct grey_error *err);
-enum grey_status option_duration(const struct invocation *run,
-    const char *name, int64_t *value_r, struct grey_error *err);
+enum grey_status option_duration(const struct invocation *run, const char *name,
+    int64_t *value_r, struct grey_error *err);
 enum grey_status option_moment(const struct invocation *run, const char *name,
     int64_t *value_r, struct grey_error *err);
 

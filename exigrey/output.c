@@ -125,8 +125,8 @@ output_begin(struct output *output, const char *file, struct grey_error *err)
 	if (file[0] == '\0')
 		return grey_fail(err, GREY_FAILED, "--output: name a file");
 	/* A collector of "*.prom" must not take the unfinished file. */
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX",
-	    file) >= sizeof(temporary))
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >=
+	    sizeof(temporary))
 		return grey_fail(err, GREY_FAILED,
 		    "--output: the name is too long");
 	fd = mkostemp(temporary, O_CLOEXEC);

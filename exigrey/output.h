@@ -16,16 +16,16 @@
 #include "status.h"
 
 struct output {
-	pid_t	writer;		/* 0: there is none */
-	int	commit;		/* tells the writer that all is well */
+	pid_t writer; /* 0: there is none */
+	int commit;   /* tells the writer that all is well */
 };
 
 /*
  * Starts the writer of a file, which is made beside it under another name.
  * Returns GREY_OK or GREY_FAILED with an error that names the file.
  */
-enum grey_status output_begin(struct output *output, const char *file,
-    struct grey_error *err);
+enum grey_status
+output_begin(struct output *output, const char *file, struct grey_error *err);
 
 /*
  * Ends it, after stdout was closed; with keep the file is put in place (mode

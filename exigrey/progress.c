@@ -8,11 +8,11 @@
 
 #include "duration.h"
 
-#define SECOND		1000000000LL	/* ns */
-#define FIRST_AFTER	SECOND
-#define EVERY		(SECOND / 10)
-#define STEPS		256		/* between two looks at the clock */
-#define BAR_WIDTH	30
+#define SECOND      1000000000LL /* ns */
+#define FIRST_AFTER SECOND
+#define EVERY       (SECOND / 10)
+#define STEPS       256 /* between two looks at the clock */
+#define BAR_WIDTH   30
 
 static int64_t
 monotonic(void)
@@ -29,8 +29,8 @@ is_terminal(void)
 {
 	const char *kind = getenv("TERM");
 
-	return isatty(STDERR_FILENO) == 1 && kind != NULL &&
-	    kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+	return isatty(STDERR_FILENO) == 1 && kind != NULL && kind[0] != '\0' &&
+	    strcmp(kind, "dumb") != 0;
 }
 
 void
@@ -38,8 +38,8 @@ progress_begin(struct progress *progress, const char *what, int64_t total,
     bool lists)
 {
 	*progress = (struct progress){ .what = what, .total = total };
-	progress->terminal = is_terminal() &&
-	    !(lists && isatty(STDOUT_FILENO) == 1);
+	progress->terminal =
+	    is_terminal() && !(lists && isatty(STDOUT_FILENO) == 1);
 	if (progress->terminal)
 		progress->start = monotonic();
 	progress->next_look = STEPS;
@@ -51,7 +51,8 @@ show(const struct progress *progress, int64_t elapsed)
 	char bar[BAR_WIDTH + 1], left[GREY_DURATION_TEXT];
 	double rate = (double)progress->done * SECOND / (double)elapsed;
 	double part = progress->total > 0 ?
-	    (double)progress->done / (double)progress->total : 0;
+	    (double)progress->done / (double)progress->total :
+	    0;
 	size_t full;
 
 	if (part > 1)
@@ -68,8 +69,11 @@ show(const struct progress *progress, int64_t elapsed)
 	(void)fprintf(stderr, "\r%s [%s] %3d %%, %.0f/s, %s left\033[K",
 	    progress->what, bar, (int)(part * 100), rate,
 	    grey_duration_text(rate > 0 && progress->done < progress->total ?
-	    (int64_t)((double)(progress->total - progress->done) / rate +
-	    0.5) : 0, left));
+		    (int64_t)((double)(progress->total - progress->done) /
+			    rate +
+			0.5) :
+		    0,
+		left));
 }
 
 void

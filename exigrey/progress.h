@@ -13,13 +13,13 @@
 #include <stdint.h>
 
 struct progress {
-	const char	*what;
-	int64_t		 total;
-	int64_t		 done;
-	int64_t		 next_look;	/* at the clock, in steps done */
-	int64_t		 start;		/* ns, monotonic */
-	int64_t		 shown;		/* when last; 0: never */
-	bool		 terminal;
+	const char *what;
+	int64_t total;
+	int64_t done;
+	int64_t next_look; /* at the clock, in steps done */
+	int64_t start;     /* ns, monotonic */
+	int64_t shown;     /* when last; 0: never */
+	bool terminal;
 };
 
 /*
@@ -27,8 +27,8 @@ struct progress {
  * there will be, 0 if that is not known.  lists: each step may print a line to
  * standard output.
  */
-void progress_begin(struct progress *progress, const char *what,
-    int64_t total, bool lists);
+void progress_begin(struct progress *progress, const char *what, int64_t total,
+    bool lists);
 
 /* Counts steps more; looks at the clock now and then only. */
 void progress_step(struct progress *progress, int64_t steps);

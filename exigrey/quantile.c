@@ -23,8 +23,9 @@ value_of(size_t step)
 	if (step < (size_t)2 * QUANTILE_STEPS)
 		return (int64_t)step;
 	shift = step / QUANTILE_STEPS - 1;
-	return (int64_t)((((uint64_t)(step - shift * QUANTILE_STEPS) + 1) <<
-	    shift) - 1);
+	return (int64_t)((((uint64_t)(step - shift * QUANTILE_STEPS) + 1)
+			     << shift) -
+	    1);
 }
 
 void
@@ -50,7 +51,8 @@ quantile_at(const struct quantile *quantile, double part)
 	for (size_t i = 0; i < QUANTILE_SIZE; i++) {
 		seen += quantile->counts[i];
 		if (seen >= wanted)
-			return value_of(i) < quantile->largest ? value_of(i) :
+			return value_of(i) < quantile->largest ?
+			    value_of(i) :
 			    quantile->largest;
 	}
 	return quantile->largest;

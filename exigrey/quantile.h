@@ -8,13 +8,13 @@
 
 #include <stdint.h>
 
-#define QUANTILE_STEPS	64	/* to each doubling */
-#define QUANTILE_SIZE	(QUANTILE_STEPS * 59)
+#define QUANTILE_STEPS 64 /* to each doubling */
+#define QUANTILE_SIZE  (QUANTILE_STEPS * 59)
 
 struct quantile {
-	int64_t	total;
-	int64_t	largest;
-	int64_t	counts[QUANTILE_SIZE];
+	int64_t total;
+	int64_t largest;
+	int64_t counts[QUANTILE_SIZE];
 };
 
 /* Adds a value; a negative one counts as 0. */

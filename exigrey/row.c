@@ -28,8 +28,9 @@ print_text(const struct entry *entry)
 	    moment_text(record->used, used), (long long)record->count);
 	/* One word, so that the columns can still be told apart. */
 	for (; column < record->flags.size; column++)
-		(void)putchar(record->flags.data[column] == ' ' ? ',' :
-		    record->flags.data[column]);
+		(void)putchar(record->flags.data[column] == ' ' ?
+			',' :
+			record->flags.data[column]);
 	if (column == 0)
 		column += (size_t)printf("-");
 	(void)printf("%*s  ", column < 8 ? 8 - (int)column : 0, "");
@@ -75,8 +76,7 @@ print_json_flags(struct grey_bytes flags)
 
 	for (; flag.data < end; flag.data += flag.size + 1) {
 		space = memchr(flag.data, ' ', (size_t)(end - flag.data));
-		flag.size = (size_t)((space != NULL ? space : end) -
-		    flag.data);
+		flag.size = (size_t)((space != NULL ? space : end) - flag.data);
 		if (flag.data > flags.data)
 			(void)putchar(',');
 		escape_json(stdout, flag);
@@ -91,9 +91,9 @@ print_json(const struct entry *entry, const struct grey_verdict *verdict)
 	(void)putchar('{');
 	row_print_json_item(entry->item);
 	(void)printf(",\"state\":\"%s\",\"created\":%lld,\"used\":%lld,"
-	    "\"count\":%lld,\"flags\":[", grey_state_name(entry->state),
-	    (long long)record->created, (long long)record->used,
-	    (long long)record->count);
+		     "\"count\":%lld,\"flags\":[",
+	    grey_state_name(entry->state), (long long)record->created,
+	    (long long)record->used, (long long)record->count);
 	print_json_flags(record->flags);
 	(void)putchar(']');
 	if (verdict != NULL)

@@ -7,14 +7,14 @@
 
 /* One malloc each: the entry, then its item and its flags. */
 struct row {
-	struct entry	entry;
-	char		bytes[];
+	struct entry entry;
+	char bytes[];
 };
 
 struct rows {
-	struct row	**row;
-	size_t		 count;
-	size_t		 room;
+	struct row **row;
+	size_t count;
+	size_t room;
 };
 
 struct rows *
@@ -51,8 +51,7 @@ make_room(struct rows *rows)
 }
 
 enum grey_status
-rows_add(struct rows *rows, const struct entry *entry,
-    struct grey_error *err)
+rows_add(struct rows *rows, const struct entry *entry, struct grey_error *err)
 {
 	const struct grey_bytes item = entry->item;
 	const struct grey_bytes flags = entry->record.flags;
@@ -61,8 +60,10 @@ rows_add(struct rows *rows, const struct entry *entry,
 	if (make_room(rows))
 		row = malloc(sizeof(*row) + item.size + flags.size);
 	if (row == NULL)
-		return grey_fail(err, GREY_FAILED, "out of memory after %zu "
-		    "records: choose fewer with a filter", rows->count);
+		return grey_fail(err, GREY_FAILED,
+		    "out of memory after %zu "
+		    "records: choose fewer with a filter",
+		    rows->count);
 	row->entry = *entry;
 	memcpy(row->bytes, item.data, item.size);
 	row->entry.item.data = row->bytes;
@@ -82,16 +83,16 @@ compare_numbers(int64_t a, int64_t b)
 static int
 compare_items(struct grey_bytes a, struct grey_bytes b)
 {
-	const int order = memcmp(a.data, b.data,
-	    a.size < b.size ? a.size : b.size);
+	const int order =
+	    memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
 
 	return order != 0 ? order :
-	    compare_numbers((int64_t)a.size, (int64_t)b.size);
+			    compare_numbers((int64_t)a.size, (int64_t)b.size);
 }
 
 struct sorting {
-	enum row_order	order;
-	bool		reverse;
+	enum row_order order;
+	bool reverse;
 };
 
 static int

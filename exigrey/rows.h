@@ -7,9 +7,7 @@
 #include "status.h"
 
 /* What rows are sorted by. */
-enum row_order {
-	ROW_ITEM, ROW_STATE, ROW_CREATED, ROW_USED, ROW_COUNT
-};
+enum row_order { ROW_ITEM, ROW_STATE, ROW_CREATED, ROW_USED, ROW_COUNT };
 
 struct rows;
 
@@ -18,8 +16,8 @@ struct rows *rows_new(void);
 void rows_free(struct rows *rows);
 
 /* Adds a copy of a record.  GREY_OK, or GREY_FAILED without memory. */
-enum grey_status rows_add(struct rows *rows, const struct entry *entry,
-    struct grey_error *err);
+enum grey_status
+rows_add(struct rows *rows, const struct entry *entry, struct grey_error *err);
 
 /* Sorts the rows; those that are alike by their items. */
 void rows_sort(struct rows *rows, enum row_order order, bool reverse);

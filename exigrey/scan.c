@@ -5,12 +5,12 @@
 #include "snapshot.h"
 
 struct scan {
-	const struct grey_policy	*policy;
-	int64_t				 now;
-	scan_visit_fn			*visit;
-	void				*arg;
-	struct scan_counts		*counts;
-	struct progress			 progress;
+	const struct grey_policy *policy;
+	int64_t now;
+	scan_visit_fn *visit;
+	void *arg;
+	struct scan_counts *counts;
+	struct progress progress;
 };
 
 static enum grey_status
@@ -34,8 +34,11 @@ scan_database(struct invocation *run, const struct grey_policy *policy,
     struct grey_error *err)
 {
 	const struct greydb_settings settings = database_settings(run, false);
-	struct scan scan = { .policy = policy, .now = run->now,
-	    .visit = visit, .arg = arg, .counts = counts_r };
+	struct scan scan = { .policy = policy,
+		.now = run->now,
+		.visit = visit,
+		.arg = arg,
+		.counts = counts_r };
 	struct grey_snapshot *snapshot;
 	enum grey_status status;
 

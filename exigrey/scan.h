@@ -13,14 +13,14 @@
  * Called for each entry, which lives only for the call.  Anything but GREY_OK
  * ends the scan and is what it returns.
  */
-typedef enum grey_status scan_visit_fn(void *arg, const struct entry *entry,
-    struct grey_error *err);
+typedef enum grey_status
+scan_visit_fn(void *arg, const struct entry *entry, struct grey_error *err);
 
 /* What a scan met. */
 struct scan_counts {
-	int64_t	records;	/* all of these together */
-	int64_t	broken;		/* do not parse */
-	int64_t	foreign;	/* keys that are no items */
+	int64_t records; /* all of these together */
+	int64_t broken;  /* do not parse */
+	int64_t foreign; /* keys that are no items */
 };
 
 /*

@@ -14,7 +14,7 @@ size_text(int64_t bytes, char text[SIZE_TEXT])
 		return text;
 	}
 	for (; size >= 999.95 && unit + 1 < sizeof(units) / sizeof(units[0]);
-	    unit++)
+	     unit++)
 		size /= 1000;
 	(void)snprintf(text, SIZE_TEXT, "%.1f %s", size, units[unit]);
 	return text;

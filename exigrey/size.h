@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define SIZE_TEXT	16
+#define SIZE_TEXT 16
 
 /* Writes bytes (not negative) with a decimal unit.  Returns text. */
 const char *size_text(int64_t bytes, char text[SIZE_TEXT]);

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define USUAL_PATH	"/usr/sbin:/usr/local/sbin:/usr/exim/bin"
-#define ANSWER		"spool_directory = "
+#define USUAL_PATH "/usr/sbin:/usr/local/sbin:/usr/exim/bin"
+#define ANSWER     "spool_directory = "
 
 extern char **environ;
 
@@ -27,8 +27,9 @@ find_in(const char *directories, const char *name, char path_r[PATH_MAX])
 	for (; start != NULL; start = *end == ':' ? end + 1 : NULL) {
 		end = start + strcspn(start, ":");
 		/* An empty entry, the current directory, is not for root. */
-		if (*start != '/' || snprintf(path_r, PATH_MAX, "%.*s/%s",
-		    (int)(end - start), start, name) >= PATH_MAX)
+		if (*start != '/' ||
+		    snprintf(path_r, PATH_MAX, "%.*s/%s", (int)(end - start),
+			start, name) >= PATH_MAX)
 			continue;
 		if (access(path_r, X_OK) == 0 && stat(path_r, &st) == 0 &&
 		    S_ISREG(st.st_mode))
@@ -62,8 +63,8 @@ start(const char *exim, pid_t *pid_r, FILE **output_r)
 		return errno;
 	error = posix_spawn_file_actions_init(&actions);
 	if (error == 0) {
-		(void)posix_spawn_file_actions_addopen(&actions, 0,
-		    "/dev/null", O_RDONLY, 0);
+		(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null",
+		    O_RDONLY, 0);
 		(void)posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 		(void)posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
 		error = posix_spawn(pid_r, exim, &actions, NULL,
@@ -123,7 +124,11 @@ spool_directory(char spool_r[PATH_MAX], struct grey_error *err)
 		;
 	if (found)
 		return GREY_OK;
-	return grey_fail(err, GREY_FAILED, "'%.128s -bP spool_directory' "
-	    "does not tell it: %s", exim, first[0] != '\0' ? first :
-	    WIFEXITED(ended) ? "it says nothing" : "it was killed");
+	return grey_fail(err, GREY_FAILED,
+	    "'%.128s -bP spool_directory' "
+	    "does not tell it: %s",
+	    exim,
+	    first[0] != '\0'     ? first :
+		WIFEXITED(ended) ? "it says nothing" :
+				   "it was killed");
 }

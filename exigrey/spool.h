@@ -14,7 +14,7 @@
  * usually is.  Returns GREY_OK with an absolute path; GREY_NOT_FOUND if there
  * is no Exim; GREY_FAILED with what it said instead.
  */
-enum grey_status spool_directory(char spool_r[PATH_MAX],
-    struct grey_error *err);
+enum grey_status
+spool_directory(char spool_r[PATH_MAX], struct grey_error *err);
 
 #endif

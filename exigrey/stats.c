@@ -50,10 +50,10 @@ stats_add(struct stats *stats, const struct entry *entry)
 	}
 	stats->states[entry->state]++;
 	if (__builtin_add_overflow(stats->passes, record->count,
-	    &stats->passes))
+		&stats->passes))
 		stats->passes = INT64_MAX;
-	stats->never_retried += record->count == 0 &&
-	    entry->state == GREY_STATE_EXPIRED;
+	stats->never_retried +=
+	    record->count == 0 && entry->state == GREY_STATE_EXPIRED;
 	quantile_add(&stats->ages, stats->now - record->created);
 	quantile_add(&stats->idle, stats->now - record->used);
 	if (grey_record_flag(record, GREY_FLAG_AUTO, NULL))
@@ -79,8 +79,7 @@ compare_top(const void *a, const void *b)
 void
 stats_end(struct stats *stats)
 {
-	qsort(stats->top, stats->top_count, sizeof(stats->top[0]),
-	    compare_top);
+	qsort(stats->top, stats->top_count, sizeof(stats->top[0]), compare_top);
 }
 
 int64_t

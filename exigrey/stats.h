@@ -11,27 +11,27 @@
 #include "entry.h"
 #include "quantile.h"
 
-#define STATS_TOP	10
-#define STATS_ITEM	256	/* a longer item is cut */
+#define STATS_TOP  10
+#define STATS_ITEM 256 /* a longer item is cut */
 
 struct stats_top {
-	char	item[STATS_ITEM];
-	size_t	size;
-	int64_t	count;
+	char item[STATS_ITEM];
+	size_t size;
+	int64_t count;
 };
 
 struct stats {
-	int64_t			now;
-	int64_t			records;
-	int64_t			states[GREY_STATES];
-	int64_t			broken;		/* or no items at all */
-	int64_t			passes;		/* the sum of all counts */
-	int64_t			never_retried;	/* expired, never passed */
-	struct quantile		ages;		/* seconds since created */
-	struct quantile		idle;		/* seconds since used */
-	struct quantile		retries;	/* from created to first pass */
-	struct stats_top	top[STATS_TOP];	/* auto-whitelisted, by count */
-	size_t			top_count;
+	int64_t now;
+	int64_t records;
+	int64_t states[GREY_STATES];
+	int64_t broken;                  /* or no items at all */
+	int64_t passes;                  /* the sum of all counts */
+	int64_t never_retried;           /* expired, never passed */
+	struct quantile ages;            /* seconds since created */
+	struct quantile idle;            /* seconds since used */
+	struct quantile retries;         /* from created to first pass */
+	struct stats_top top[STATS_TOP]; /* auto-whitelisted, by count */
+	size_t top_count;
 };
 
 void stats_begin(struct stats *stats, int64_t now);

@@ -6,16 +6,16 @@
 
 #include "batch.h"
 
-#define MEMORY_MAX	(1 << 20)	/* of the keys of a batch; or one key */
+#define MEMORY_MAX (1 << 20) /* of the keys of a batch; or one key */
 
 /* Keys that matched in the snapshot, until there are enough for a batch. */
 struct sweeping {
-	struct invocation	*run;
-	struct sweep		*sweep;
-	struct grey_bytes	 keys[BATCH_MAX];
-	size_t			 count;
-	size_t			 size;		/* bytes */
-	bool			 began;
+	struct invocation *run;
+	struct sweep *sweep;
+	struct grey_bytes keys[BATCH_MAX];
+	size_t count;
+	size_t size; /* bytes */
+	bool began;
 };
 
 static void
@@ -33,8 +33,8 @@ count_entry(struct sweep *sweep, const struct entry *entry)
 
 /* Under the lock: it may have changed since, or be gone. */
 static enum grey_status
-judge_again(void *arg, size_t number, struct greydb *db,
-    struct grey_bytes key, struct grey_bytes value, struct grey_error *err)
+judge_again(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
+    struct grey_bytes value, struct grey_error *err)
 {
 	struct sweeping *sweeping = arg;
 	struct sweep *sweep = sweeping->sweep;
@@ -57,8 +57,7 @@ static void
 forget_keys(struct sweeping *sweeping)
 {
 	while (sweeping->count > 0)
-		free((char *)(uintptr_t)
-		    sweeping->keys[--sweeping->count].data);
+		free((char *)(uintptr_t)sweeping->keys[--sweeping->count].data);
 	sweeping->size = 0;
 }
 
@@ -87,8 +86,8 @@ add_key(struct sweeping *sweeping, struct grey_bytes key,
 	if (copy == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
 	memcpy(copy, key.data, key.size);
-	sweeping->keys[sweeping->count++] = (struct grey_bytes){ copy,
-	    key.size };
+	sweeping->keys[sweeping->count++] =
+	    (struct grey_bytes){ copy, key.size };
 	sweeping->size += key.size;
 	return GREY_OK;
 }
@@ -107,8 +106,8 @@ visit(void *arg, const struct entry *entry, struct grey_error *err)
 		return GREY_OK;
 	}
 	status = add_key(sweeping, entry->key, err);
-	if (status == GREY_OK && (sweeping->count == BATCH_MAX ||
-	    sweeping->size >= MEMORY_MAX))
+	if (status == GREY_OK &&
+	    (sweeping->count == BATCH_MAX || sweeping->size >= MEMORY_MAX))
 		status = delete_batch(sweeping, err);
 	return status;
 }
@@ -132,22 +131,22 @@ static void
 print_text(const struct invocation *run, const struct sweep *sweep,
     int64_t deleted)
 {
-	const int64_t left = sweep->found.broken + sweep->found.foreign -
-	    sweep->broken;
+	const int64_t left =
+	    sweep->found.broken + sweep->found.foreign - sweep->broken;
 
 	(void)printf("%s %lld of %lld records of %s/%s: %lld never "
-	    "passed, %lld passed, %lld with an end date",
+		     "passed, %lld passed, %lld with an end date",
 	    sweep->dry_run ? "would delete" : "deleted", (long long)deleted,
 	    (long long)sweep->found.records, run->path.directory,
 	    run->path.file, (long long)sweep->never_passed,
 	    (long long)sweep->passed, (long long)sweep->with_expires);
 	if (sweep->broken > 0)
-		(void)printf(", %lld did not parse",
-		    (long long)sweep->broken);
+		(void)printf(", %lld did not parse", (long long)sweep->broken);
 	(void)printf("\n");
 	if (left > 0)
 		(void)printf("left alone: %lld that do not parse (exigrey "
-		    "list names them)\n", (long long)left);
+			     "list names them)\n",
+		    (long long)left);
 }
 
 void
@@ -156,15 +155,14 @@ sweep_print(const struct invocation *run, const struct sweep *sweep)
 	const int64_t deleted = sweep->never_passed + sweep->passed +
 	    sweep->with_expires + sweep->broken;
 	const struct figure {
-		const char	*name;
-		int64_t		 value;
-	} figures[] = {
-		{ "deleted", deleted }, { "records", sweep->found.records },
+		const char *name;
+		int64_t value;
+	} figures[] = { { "deleted", deleted },
+		{ "records", sweep->found.records },
 		{ "never_passed", sweep->never_passed },
 		{ "passed", sweep->passed },
 		{ "with_expires", sweep->with_expires },
-		{ "broken", sweep->broken }
-	};
+		{ "broken", sweep->broken } };
 
 	if (run->quiet)
 		return;
@@ -177,8 +175,8 @@ sweep_print(const struct invocation *run, const struct sweep *sweep)
 		    sweep->dry_run ? "true" : "false");
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 		(void)printf(run->format == FORMAT_JSON ? ",\"%s\":%lld" :
-		    "%s\t%lld\n", figures[i].name,
-		    (long long)figures[i].value);
+							  "%s\t%lld\n",
+		    figures[i].name, (long long)figures[i].value);
 	if (run->format == FORMAT_JSON)
 		(void)printf("}\n");
 }

@@ -15,15 +15,15 @@ typedef bool sweep_match_fn(void *arg, const struct entry *entry);
 
 /* What is swept, and what came of it. */
 struct sweep {
-	struct grey_policy	 policy;
-	sweep_match_fn		*match;
-	void			*arg;
-	bool			 dry_run;	/* count, but delete nothing */
-	struct scan_counts	 found;
-	int64_t			 never_passed;	/* deleted, by kind */
-	int64_t			 passed;
-	int64_t			 with_expires;
-	int64_t			 broken;	/* foreign ones too */
+	struct grey_policy policy;
+	sweep_match_fn *match;
+	void *arg;
+	bool dry_run; /* count, but delete nothing */
+	struct scan_counts found;
+	int64_t never_passed; /* deleted, by kind */
+	int64_t passed;
+	int64_t with_expires;
+	int64_t broken; /* foreign ones too */
 };
 
 /*

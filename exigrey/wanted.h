@@ -18,8 +18,8 @@ bool wanted_is_there(struct grey_bytes wanted, bool is_record,
  * Stores what is wanted in place of what is there (data NULL: nothing); a
  * record is not made narrower (record.h).  Returns as greydb_store.
  */
-enum grey_status wanted_store(struct greydb *db, struct grey_bytes key,
-    struct grey_bytes wanted, bool is_record, struct grey_bytes there,
-    struct grey_error *err);
+enum grey_status
+wanted_store(struct greydb *db, struct grey_bytes key, struct grey_bytes wanted,
+    bool is_record, struct grey_bytes there, struct grey_error *err);
 
 #endif

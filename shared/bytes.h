@@ -9,8 +9,8 @@
 
 /* Borrowed: whoever made it owns the memory. */
 struct grey_bytes {
-	const char	*data;
-	size_t		 size;
+	const char *data;
+	size_t size;
 };
 
 /* Returns the bytes of a string, without its NUL; they live as long as it. */

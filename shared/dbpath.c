@@ -17,8 +17,8 @@ check_name(const char *name, const char *file, struct grey_error *err)
 	size_t length = strlen(file);
 
 	if (length == 0 || strcmp(file, ".") == 0)
-		return grey_fail(err, GREY_INVALID,
-		    "DB '%.100s' names no file", name);
+		return grey_fail(err, GREY_INVALID, "DB '%.100s' names no file",
+		    name);
 	if (length > GREY_DB_NAME_MAX)
 		return grey_fail(err, GREY_INVALID,
 		    "DB '%.100s...' is longer than %d bytes", file,
@@ -38,13 +38,11 @@ check_name(const char *name, const char *file, struct grey_error *err)
 static enum grey_status
 too_long(const char *name, struct grey_error *err)
 {
-	return grey_fail(err, GREY_INVALID, "DB '%.100s...' is too long",
-	    name);
+	return grey_fail(err, GREY_INVALID, "DB '%.100s...' is too long", name);
 }
 
 static enum grey_status
-resolve_path(const char *name, struct grey_dbpath *path,
-    struct grey_error *err)
+resolve_path(const char *name, struct grey_dbpath *path, struct grey_error *err)
 {
 	const char *slash = strrchr(name, '/');
 	size_t length = slash == name ? 1 : (size_t)(slash - name);
@@ -71,7 +69,8 @@ grey_dbpath_resolve(const char *name, const char *spool,
 	if (name[0] == '/' || strncmp(name, "./", 2) == 0)
 		return resolve_path(name, path_r, err);
 	if (strchr(name, '/') != NULL)
-		return grey_fail(err, GREY_INVALID, "DB '%.200s' is neither a "
+		return grey_fail(err, GREY_INVALID,
+		    "DB '%.200s' is neither a "
 		    "plain file name nor a path that starts with / or ./",
 		    name);
 	status = check_name(name, name, err);
@@ -109,7 +108,7 @@ make_directory(const char *directory, struct grey_error *err)
 		    strerror(errno));
 	if (mkdirat(parent, temporary, 0700) == -1 ||
 	    (made = openat(parent, temporary,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 ||
+		 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 ||
 	    fstat(parent, &st) == -1)
 		goto out;
 	if (st.st_uid != geteuid() || st.st_gid != getegid())
@@ -118,16 +117,16 @@ make_directory(const char *directory, struct grey_error *err)
 	if (fchmod(made, st.st_mode & 0777) == -1)
 		goto out;
 	if (renameat2(parent, temporary, parent, GREY_DB_DIRECTORY,
-	    RENAME_NOREPLACE) == 0 || errno == EEXIST)
+		RENAME_NOREPLACE) == 0 ||
+	    errno == EEXIST)
 		status = GREY_OK;
-	else if (errno == EINVAL &&	/* a file system without that flag */
+	else if (errno == EINVAL && /* a file system without that flag */
 	    (renameat(parent, temporary, parent, GREY_DB_DIRECTORY) == 0 ||
-	    errno == EEXIST || errno == ENOTEMPTY))
+		errno == EEXIST || errno == ENOTEMPTY))
 		status = GREY_OK;
 out:
 	if (status != GREY_OK)
-		grey_error_set(err,
-		    "cannot make directory '%s': %s", directory,
+		grey_error_set(err, "cannot make directory '%s': %s", directory,
 		    strerror(errno));
 	(void)unlinkat(parent, temporary, AT_REMOVEDIR);
 	if (made != -1)
@@ -160,11 +159,15 @@ grey_directory_open(const struct grey_dbpath *path, bool create,
 	if (fstat(fd, &st) == -1 ||
 	    ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)) {
 		(void)close(fd);
-		return grey_fail(err, GREY_FAILED, "directory '%s' can be "
-		    "written by everybody: chmod o-w it", path->directory);
+		return grey_fail(err, GREY_FAILED,
+		    "directory '%s' can be "
+		    "written by everybody: chmod o-w it",
+		    path->directory);
 	}
-	*directory_r = (struct grey_directory){ .fd = fd, .uid = st.st_uid,
-	    .gid = st.st_gid, .mode = st.st_mode & 0664 };
+	*directory_r = (struct grey_directory){ .fd = fd,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.mode = st.st_mode & 0664 };
 	return GREY_OK;
 }
 
@@ -181,20 +184,20 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 	if (fd == -1 && errno == ENOENT)
 		return GREY_NOT_FOUND;
 	if (fd == -1)
-		return grey_fail(err, GREY_FAILED, "cannot open '%s': %s",
-		    name, errno == ELOOP ? "it is a symbolic link" :
-		    strerror(errno));
+		return grey_fail(err, GREY_FAILED, "cannot open '%s': %s", name,
+		    errno == ELOOP ? "it is a symbolic link" : strerror(errno));
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		(void)close(fd);
-		return grey_fail(err, GREY_FAILED,
-		    "'%s' is not a regular file", name);
+		return grey_fail(err, GREY_FAILED, "'%s' is not a regular file",
+		    name);
 	}
 	if (st.st_uid != directory->uid && st.st_uid != geteuid() &&
 	    st.st_uid != 0) {
 		(void)close(fd);
-		return grey_fail(err, GREY_FAILED, "'%s' belongs to user %ld, "
-		    "neither to us nor to its directory's owner", name,
-		    (long)st.st_uid);
+		return grey_fail(err, GREY_FAILED,
+		    "'%s' belongs to user %ld, "
+		    "neither to us nor to its directory's owner",
+		    name, (long)st.st_uid);
 	}
 	*fd_r = fd;
 	return GREY_OK;
@@ -210,8 +213,7 @@ grey_directory_adopt(const struct grey_directory *directory, int fd,
 		goto failed;
 	/* Who may not give files away keeps them: that is no harm. */
 	if ((st.st_uid != directory->uid || st.st_gid != directory->gid) &&
-	    fchown(fd, directory->uid, directory->gid) == -1 &&
-	    geteuid() == 0)
+	    fchown(fd, directory->uid, directory->gid) == -1 && geteuid() == 0)
 		goto failed;
 	if (fchmod(fd, mode) == -1)
 		goto failed;

@@ -16,22 +16,22 @@
 
 #include "status.h"
 
-#define GREY_DB_DEFAULT		"seen"
-#define GREY_DB_DIRECTORY	"grey"	/* below Exim's spool directory */
-#define GREY_DB_NAME_MAX	200	/* leaves room for our suffixes */
+#define GREY_DB_DEFAULT   "seen"
+#define GREY_DB_DIRECTORY "grey" /* below Exim's spool directory */
+#define GREY_DB_NAME_MAX  200    /* leaves room for our suffixes */
 
 struct grey_dbpath {
-	char	directory[PATH_MAX];
-	char	file[GREY_DB_NAME_MAX + 1];
-	bool	in_spool;	/* the directory is made where it is missing */
+	char directory[PATH_MAX];
+	char file[GREY_DB_NAME_MAX + 1];
+	bool in_spool; /* the directory is made where it is missing */
 };
 
 /* A directory that is open, and whom its files shall belong to. */
 struct grey_directory {
-	int	fd;
-	uid_t	uid;
-	gid_t	gid;
-	mode_t	mode;		/* of files in it */
+	int fd;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode; /* of files in it */
 };
 
 /*

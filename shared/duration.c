@@ -6,12 +6,11 @@
 #include "number.h"
 
 static const struct unit {
-	char	letter;
-	int64_t	seconds;
-} units[] = {
-	{ 'w', 604800 }, { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 }
-};
-#define UNITS	(sizeof(units) / sizeof(units[0]))
+	char letter;
+	int64_t seconds;
+} units[] = { { 'w', 604800 }, { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 },
+	{ 's', 1 } };
+#define UNITS (sizeof(units) / sizeof(units[0]))
 
 static int64_t
 unit_seconds(char letter)
@@ -45,7 +44,7 @@ grey_duration_parse(struct grey_bytes text, int64_t *seconds_r,
 			goto bad;
 		if (at < text.size)
 			unit = unit_seconds(text.data[at++]);
-		else	/* only a number that stands alone needs no unit */
+		else /* only a number that stands alone needs no unit */
 			unit = start == 0;
 		if (unit == 0 || !add_part(&sum, number, unit))
 			goto bad;
@@ -75,9 +74,8 @@ grey_duration_text(int64_t seconds, char text[GREY_DURATION_TEXT])
 			continue;
 		}
 		seconds -= n * units[i].seconds;
-		used += (size_t)snprintf(text + used,
-		    GREY_DURATION_TEXT - used, "%lld%c", (long long)n,
-		    units[i].letter);
+		used += (size_t)snprintf(text + used, GREY_DURATION_TEXT - used,
+		    "%lld%c", (long long)n, units[i].letter);
 		parts++;
 	}
 	if (parts == 0)

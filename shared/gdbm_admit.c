@@ -5,7 +5,7 @@
  * an even distribution needs.  Random keys have been seen to need 1 to 2: 14
  * bits for a million records in blocks of 4096 bytes, 17 for ten million.
  */
-#define SLACK_BITS	4
+#define SLACK_BITS 4
 
 /* How many bits the directory may have for so many records. */
 static int
@@ -62,7 +62,8 @@ admit(struct grey_gdbm_file *file, struct grey_bytes key, int64_t records,
 	status = bits_needed(file, hash, &bits, err);
 	if (status != GREY_OK || bits <= most_bits(file, records))
 		return status;
-	return grey_fail(err, GREY_FULL, "%u keys have hashes that are alike: "
+	return grey_fail(err, GREY_FULL,
+	    "%u keys have hashes that are alike: "
 	    "somebody makes them so; no more of them are taken",
 	    bucket.count);
 }

@@ -14,7 +14,7 @@
  * larger than so many records need.
  * Returns GREY_OK; GREY_FULL if it would; GREY_DAMAGED; GREY_FAILED.
  */
-enum grey_status grey_gdbm_admit(int fd, struct grey_bytes key,
-    int64_t records, struct grey_error *err);
+enum grey_status grey_gdbm_admit(int fd, struct grey_bytes key, int64_t records,
+    struct grey_error *err);
 
 #endif

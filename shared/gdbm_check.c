@@ -5,18 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WINDOW_MAX	((size_t)32 << 20)	/* bytes of the bit map */
+#define WINDOW_MAX ((size_t)32 << 20) /* bytes of the bit map */
 
 struct check {
-	struct grey_gdbm_file	 file;
-	struct greydb_report	 report;
-	greydb_problem_fn	*problem;
-	void			*arg;
-	bool			 keys;
-	struct grey_error	 first;		/* the first problem */
-	uint64_t		*map;		/* which bytes are taken */
-	off_t			 from;		/* what the map covers */
-	off_t			 to;
+	struct grey_gdbm_file file;
+	struct greydb_report report;
+	greydb_problem_fn *problem;
+	void *arg;
+	bool keys;
+	struct grey_error first; /* the first problem */
+	uint64_t *map;           /* which bytes are taken */
+	off_t from;              /* what the map covers */
+	off_t to;
 };
 
 /* Notes a problem; returns GREY_OK if the check is to go on. */
@@ -36,8 +36,7 @@ note_text(struct check *check, const char *what, off_t at)
 {
 	struct grey_error err;
 
-	grey_error_set(&err, "%s (at byte %lld)", what,
-	    (long long)at);
+	grey_error_set(&err, "%s (at byte %lld)", what, (long long)at);
 	return note(check, &err);
 }
 
@@ -53,8 +52,8 @@ set_bits(uint64_t *map, uint64_t first, uint64_t end)
 
 		if (n > end - first)
 			n = end - first;
-		mask = (n == 64 ? ~(uint64_t)0 : (((uint64_t)1 << n) - 1)) <<
-		    bit;
+		mask = (n == 64 ? ~(uint64_t)0 : (((uint64_t)1 << n) - 1))
+		    << bit;
 		free = free && (map[first / 64] & mask) == 0;
 		map[first / 64] |= mask;
 		first += n;
@@ -69,14 +68,17 @@ take(struct check *check, off_t at, off_t size, const char *what)
 	off_t first = at > check->from ? at : check->from;
 	off_t end = at + size < check->to ? at + size : check->to;
 
-	if (first < end && !set_bits(check->map,
-	    (uint64_t)(first - check->from), (uint64_t)(end - check->from)))
+	if (first < end &&
+	    !set_bits(check->map, (uint64_t)(first - check->from),
+		(uint64_t)(end - check->from)))
 		return note_text(check, what, at);
 	/* Once, in the window that it ends in. */
 	if (at + size > check->file.next_block && at + size > check->from &&
 	    at + size <= check->to)
-		return note_text(check, "something lies beyond the end that "
-		    "the header tells", at);
+		return note_text(check,
+		    "something lies beyond the end that "
+		    "the header tells",
+		    at);
 	return GREY_OK;
 }
 
@@ -97,8 +99,10 @@ check_element(struct check *check, const struct grey_gdbm_bucket *bucket,
 	if (first_window(check)) {
 		entry = grey_gdbm_entry_of(&check->file, element->hash);
 		if (entry < bucket->first || entry >= bucket->end)
-			status = note_text(check, "a record is in a bucket "
-			    "that its hash does not lead to", element->at);
+			status = note_text(check,
+			    "a record is in a bucket "
+			    "that its hash does not lead to",
+			    element->at);
 		if (status == GREY_OK && check->keys) {
 			status = grey_gdbm_record(&check->file, element, &key,
 			    &value, err);
@@ -138,7 +142,8 @@ check_elements(struct check *check, const struct grey_gdbm_bucket *bucket,
 	if (!first_window(check))
 		return GREY_OK;
 	check->report.records += count;
-	return count == bucket->count ? GREY_OK :
+	return count == bucket->count ?
+	    GREY_OK :
 	    note_text(check, "a bucket miscounts its records", bucket->at);
 }
 
@@ -153,8 +158,7 @@ check_bucket_space(struct check *check, struct grey_error *err)
 		if (status == GREY_NOT_FOUND)
 			return GREY_OK;
 		if (status == GREY_DAMAGED)
-			return first_window(check) ? note(check, err) :
-			    GREY_OK;
+			return first_window(check) ? note(check, err) : GREY_OK;
 		if (first_window(check))
 			check->report.free_space += extent.size;
 		status = take(check, extent.at, extent.size,
@@ -172,8 +176,10 @@ check_place(struct check *check, const struct grey_gdbm_bucket *bucket)
 
 	if (bucket->end - bucket->first == span && bucket->first % span == 0)
 		return GREY_OK;
-	return note_text(check, "the directory leads to a bucket from the "
-	    "wrong places", bucket->at);
+	return note_text(check,
+	    "the directory leads to a bucket from the "
+	    "wrong places",
+	    bucket->at);
 }
 
 static enum grey_status
@@ -186,20 +192,19 @@ check_buckets(struct check *check, struct grey_error *err)
 	off_t left = check->file.size / check->file.bucket_size;
 
 	for (;;) {
-		status = grey_gdbm_next_bucket(&check->file, &entry, &bucket,
-		    err);
+		status =
+		    grey_gdbm_next_bucket(&check->file, &entry, &bucket, err);
 		if (status == GREY_NOT_FOUND)
 			return GREY_OK;
 		if (status == GREY_OK && left-- == 0) {
 			grey_error_set(err,
 			    "the directory leads to the same buckets again "
 			    "and again");
-			return first_window(check) ? note(check, err) :
-			    GREY_OK;
+			return first_window(check) ? note(check, err) : GREY_OK;
 		}
 		if (status == GREY_DAMAGED)
-			status = first_window(check) ? note(check, err) :
-			    GREY_OK;
+			status =
+			    first_window(check) ? note(check, err) : GREY_OK;
 		else if (status == GREY_OK) {
 			if (first_window(check)) {
 				check->report.buckets++;
@@ -229,9 +234,10 @@ visit_space(void *arg, bool is_table, struct grey_gdbm_extent extent,
 	(void)err;
 	if (first_window(check) && !is_table)
 		check->report.free_space += extent.size;
-	return take(check, extent.at, extent.size, is_table ?
-	    "a table of free space shares space with something else" :
-	    "free space is in use too");
+	return take(check, extent.at, extent.size,
+	    is_table ?
+		"a table of free space shares space with something else" :
+		"free space is in use too");
 }
 
 /* Goes through the file once, looking at the bytes of one window. */
@@ -248,8 +254,9 @@ check_window(struct check *check, struct grey_error *err)
 	    "the directory shares space with the header");
 	if (status == GREY_OK) {
 		status = grey_gdbm_free_space(file, visit_space, check, err);
-		if (status == GREY_DAMAGED && (check->problem != NULL ?
-		    first_window(check) : check->report.problems == 0))
+		if (status == GREY_DAMAGED &&
+		    (check->problem != NULL ? first_window(check) :
+					      check->report.problems == 0))
 			status = note(check, err);
 		else if (status == GREY_DAMAGED && check->problem != NULL)
 			status = GREY_OK;
@@ -272,22 +279,25 @@ check_file(struct check *check, int fd, bool any_end, struct grey_error *err)
 	if (status != GREY_OK)
 		return status;
 	end = check->file.next_block > check->file.size ?
-	    check->file.next_block : check->file.size;
+	    check->file.next_block :
+	    check->file.size;
 	window = (off_t)WINDOW_MAX * 8 < end ? (off_t)WINDOW_MAX * 8 : end;
 	check->report.file_size = check->file.size;
 	check->report.block_size = check->file.block_size;
-	check->report.directory = (int64_t)(check->file.entries *
-	    sizeof(off_t));
+	check->report.directory =
+	    (int64_t)(check->file.entries * sizeof(off_t));
 	check->map = malloc((size_t)window / 8 + 16);
 	if (check->map == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
 	if (!any_end && check->file.next_block != check->file.size)
-		status = note_text(check, "the file does not end where its "
-		    "header says", check->file.size);
+		status = note_text(check,
+		    "the file does not end where its "
+		    "header says",
+		    check->file.size);
 	for (; status == GREY_OK && check->from < end;
-	    check->from = check->to) {
-		check->to = check->from + window < end ?
-		    check->from + window : end;
+	     check->from = check->to) {
+		check->to =
+		    check->from + window < end ? check->from + window : end;
 		status = check_window(check, err);
 	}
 	return status;

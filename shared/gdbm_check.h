@@ -18,9 +18,8 @@
  * Returns GREY_OK if nothing is wrong; GREY_DAMAGED with the first thing that
  * is; GREY_INVALID (a file of another kind); GREY_FAILED.
  */
-enum grey_status grey_gdbm_check(int fd, bool keys,
-    greydb_problem_fn *problem, void *arg,
-    struct greydb_report *report_r, struct grey_error *err);
+enum grey_status grey_gdbm_check(int fd, bool keys, greydb_problem_fn *problem,
+    void *arg, struct greydb_report *report_r, struct grey_error *err);
 
 /*
  * After a writer that failed or died: checks all as above, and if nothing is
@@ -30,7 +29,7 @@ enum grey_status grey_gdbm_check(int fd, bool keys,
  * Returns GREY_OK with the number of records; GREY_DAMAGED, the file then
  * unchanged; GREY_INVALID; GREY_FAILED.
  */
-enum grey_status grey_gdbm_settle(int fd, int64_t *records_r,
-    struct grey_error *err);
+enum grey_status
+grey_gdbm_settle(int fd, int64_t *records_r, struct grey_error *err);
 
 #endif

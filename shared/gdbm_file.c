@@ -13,66 +13,66 @@
  * 1.8.3), in the byte order and with the padding of this machine.
  */
 struct disk_extent {
-	int	size;
-	off_t	at;
+	int size;
+	off_t at;
 };
 
 struct disk_header {
-	int	magic;
-	int	block_size;
-	off_t	directory;
-	int	directory_size;
-	int	bits;
-	int	bucket_size;
-	int	elements;
-	off_t	next_block;
+	int magic;
+	int block_size;
+	off_t directory;
+	int directory_size;
+	int bits;
+	int bucket_size;
+	int elements;
+	off_t next_block;
 };
 
 /* The extended header, of files with a sync counter, has this in between. */
 struct disk_extension {
-	int		version;
-	unsigned	syncs;
-	int		padding[6];
+	int version;
+	unsigned syncs;
+	int padding[6];
 };
 
 struct disk_space {
-	int			size;	/* extents that fit */
-	int			count;
-	off_t			next;	/* the next table */
-	struct disk_extent	extents[1];
+	int size; /* extents that fit */
+	int count;
+	off_t next; /* the next table */
+	struct disk_extent extents[1];
 };
 
 struct disk_element {
-	int	hash;			/* -1: an empty place */
-	char	key_start[4];
-	off_t	at;
-	int	key_size;
-	int	value_size;
+	int hash; /* -1: an empty place */
+	char key_start[4];
+	off_t at;
+	int key_size;
+	int value_size;
 };
 
 struct disk_bucket {
-	int			space_count;
-	struct disk_extent	space[6];
-	int			bits;
-	int			count;
-	struct disk_element	elements[1];
+	int space_count;
+	struct disk_extent space[6];
+	int bits;
+	int count;
+	struct disk_element elements[1];
 };
 
-#define MAGIC_OLD		0x13579aceU
-#define MAGIC_32		0x13579acdU
-#define MAGIC_64		0x13579acfU
-#define MAGIC_SYNCS_32		0x13579ad0U
-#define MAGIC_SYNCS_64		0x13579ad1U
-#define MAGIC_NATIVE		(sizeof(off_t) == 8 ? MAGIC_64 : MAGIC_32)
-#define MAGIC_SYNCS_NATIVE	(sizeof(off_t) == 8 ? MAGIC_SYNCS_64 : \
-				    MAGIC_SYNCS_32)
+#define MAGIC_OLD      0x13579aceU
+#define MAGIC_32       0x13579acdU
+#define MAGIC_64       0x13579acfU
+#define MAGIC_SYNCS_32 0x13579ad0U
+#define MAGIC_SYNCS_64 0x13579ad1U
+#define MAGIC_NATIVE   (sizeof(off_t) == 8 ? MAGIC_64 : MAGIC_32)
+#define MAGIC_SYNCS_NATIVE \
+	(sizeof(off_t) == 8 ? MAGIC_SYNCS_64 : MAGIC_SYNCS_32)
 
 /*
  * How far next_block may lie beyond the file's end: releases before 1.20 could
  * leave it a little beyond.  libgdbm fills the file up to it with zeros, so a
  * wild one would fill the disk.
  */
-#define OVERSHOOT	(1 << 20)
+#define OVERSHOOT (1 << 20)
 
 static enum grey_status
 damaged(struct grey_error *err, const char *what, off_t at)
@@ -108,8 +108,8 @@ inside(const struct grey_gdbm_file *file, off_t at, off_t size)
 {
 	off_t end;
 
-	return at > 0 && size >= 0 &&
-	    !__builtin_add_overflow(at, size, &end) && end <= file->size;
+	return at > 0 && size >= 0 && !__builtin_add_overflow(at, size, &end) &&
+	    end <= file->size;
 }
 
 /* What kind of file starts so?  NULL: none that is known here. */
@@ -138,8 +138,8 @@ foreign_kind(const char *start, size_t size)
 	case MAGIC_SYNCS_64:
 		return "a GDBM file of another byte order";
 	}
-	if (first == MAGIC_32 || first == MAGIC_64 ||
-	    first == MAGIC_SYNCS_32 || first == MAGIC_SYNCS_64)
+	if (first == MAGIC_32 || first == MAGIC_64 || first == MAGIC_SYNCS_32 ||
+	    first == MAGIC_SYNCS_64)
 		return "a GDBM file with another width of file offsets";
 	return NULL;
 }
@@ -172,8 +172,10 @@ check_header(const struct disk_header *h, struct grey_gdbm_file *file,
 	if (h->bucket_size < (int)sizeof(struct disk_bucket) ||
 	    h->bucket_size > GREY_GDBM_BLOCK_MAX)
 		return damaged(err, "the header's bucket size is wrong", 24);
-	if ((size_t)h->elements != ((size_t)h->bucket_size -
-	    sizeof(struct disk_bucket)) / sizeof(struct disk_element) + 1)
+	if ((size_t)h->elements !=
+	    ((size_t)h->bucket_size - sizeof(struct disk_bucket)) /
+		    sizeof(struct disk_element) +
+		1)
 		return damaged(err, "the header's element count is wrong", 28);
 	if (h->directory_size < (int)(8 * sizeof(off_t)) ||
 	    !inside(file, h->directory, h->directory_size))
@@ -183,8 +185,10 @@ check_header(const struct disk_header *h, struct grey_gdbm_file *file,
 		return damaged(err, "the directory's size is wrong", 16);
 	if (h->next_block < h->block_size ||
 	    h->next_block > file->size + OVERSHOOT)
-		return damaged(err, "the end that the header tells is not the "
-		    "file's", 32);
+		return damaged(err,
+		    "the end that the header tells is not the "
+		    "file's",
+		    32);
 	file->next_block = h->next_block;
 	file->block_size = (uint32_t)h->block_size;
 	file->bucket_size = (uint32_t)h->bucket_size;
@@ -211,8 +215,7 @@ grey_gdbm_recognizes(int fd)
 }
 
 enum grey_status
-grey_gdbm_header(int fd, struct grey_gdbm_file *file_r,
-    struct grey_error *err)
+grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
 {
 	struct disk_header header;
 	const char *kind;
@@ -238,9 +241,12 @@ grey_gdbm_header(int fd, struct grey_gdbm_file *file_r,
 	if (kind != NULL)
 		return grey_fail(err, GREY_INVALID,
 		    "it is %s, not a GDBM file: choose another DB, or move it "
-		    "away", kind);
-	return damaged(err, n == 0 ? "the file is empty" :
-	    "it does not start as a GDBM file does", 0);
+		    "away",
+		    kind);
+	return damaged(err,
+	    n == 0 ? "the file is empty" :
+		     "it does not start as a GDBM file does",
+	    0);
 }
 
 enum grey_status
@@ -295,8 +301,10 @@ read_bucket(struct grey_gdbm_file *file, uint32_t entry, off_t at,
 	    bucket->count < 0 || (uint32_t)bucket->count > file->elements)
 		return damaged(err, "this is no bucket", at);
 	*bucket_r = (struct grey_gdbm_bucket){ .first = entry,
-	    .end = entry + 1, .at = at, .bits = bucket->bits,
-	    .count = (uint32_t)bucket->count };
+		.end = entry + 1,
+		.at = at,
+		.bits = bucket->bits,
+		.count = (uint32_t)bucket->count };
 	return GREY_OK;
 }
 
@@ -330,10 +338,10 @@ grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
 		file->bucket = malloc(file->bucket_size);
 	if (file->bucket == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
-	status = read_at(file, &at, sizeof(at), file->directory_at +
-	    (off_t)(entry * sizeof(off_t)), err);
-	return status == GREY_OK ?
-	    read_bucket(file, entry, at, bucket_r, err) : status;
+	status = read_at(file, &at, sizeof(at),
+	    file->directory_at + (off_t)(entry * sizeof(off_t)), err);
+	return status == GREY_OK ? read_bucket(file, entry, at, bucket_r, err) :
+				   status;
 }
 
 enum grey_status
@@ -348,8 +356,9 @@ grey_gdbm_element(const struct grey_gdbm_file *file, uint32_t i,
 	    !inside(file, e->at, (off_t)e->key_size + e->value_size))
 		return damaged(err, "a record lies outside the file", e->at);
 	*element_r = (struct grey_gdbm_element){ .hash = (uint32_t)e->hash,
-	    .at = e->at, .key_size = (size_t)e->key_size,
-	    .value_size = (size_t)e->value_size };
+		.at = e->at,
+		.key_size = (size_t)e->key_size,
+		.value_size = (size_t)e->value_size };
 	return GREY_OK;
 }
 
@@ -385,7 +394,7 @@ grey_gdbm_record(struct grey_gdbm_file *file,
 		return status;
 	*key_r = (struct grey_bytes){ file->record, element->key_size };
 	*value_r = (struct grey_bytes){ file->record + element->key_size,
-	    element->value_size };
+		element->value_size };
 	if (grey_gdbm_hash(*key_r) != element->hash)
 		return damaged(err, "a key has not the hash that leads to it",
 		    element->at);
@@ -416,8 +425,9 @@ grey_gdbm_bucket_space(const struct grey_gdbm_file *file, uint32_t i,
 {
 	const struct disk_bucket *bucket = current(file);
 
-	if (bucket->space_count < 0 || bucket->space_count >
-	    (int)(sizeof(bucket->space) / sizeof(bucket->space[0])))
+	if (bucket->space_count < 0 ||
+	    bucket->space_count >
+		(int)(sizeof(bucket->space) / sizeof(bucket->space[0])))
 		return grey_fail(err, GREY_DAMAGED,
 		    "a bucket's table of free space has a wrong size");
 	if (i >= (uint32_t)bucket->space_count)
@@ -433,9 +443,10 @@ visit_table(const struct grey_gdbm_file *file, const struct disk_space *table,
 	struct grey_gdbm_extent extent;
 	enum grey_status status;
 
-	if (table->count < 0 || (size_t)table->count >
-	    (room - offsetof(struct disk_space, extents)) /
-	    sizeof(struct disk_extent))
+	if (table->count < 0 ||
+	    (size_t)table->count >
+		(room - offsetof(struct disk_space, extents)) /
+		    sizeof(struct disk_extent))
 		return grey_fail(err, GREY_DAMAGED,
 		    "a table of free space has a wrong count");
 	for (int i = 0; i < table->count; i++) {
@@ -454,25 +465,31 @@ visit_chain(const struct grey_gdbm_file *file, int header_extents, off_t next,
     struct disk_space *table, grey_gdbm_space_fn *visit, void *arg,
     struct grey_error *err)
 {
-	const size_t room = (((size_t)header_extents *
-	    sizeof(struct disk_extent)) >> 1) + sizeof(struct disk_space);
+	const size_t room =
+	    (((size_t)header_extents * sizeof(struct disk_extent)) >> 1) +
+	    sizeof(struct disk_space);
 	off_t left = file->size / (off_t)room + 1;
 	enum grey_status status = GREY_OK;
 
 	for (; next != 0 && status == GREY_OK; next = table->next) {
 		if (left-- == 0)
-			return damaged(err, "the chain of free space comes "
-			    "back to itself", next);
+			return damaged(err,
+			    "the chain of free space comes "
+			    "back to itself",
+			    next);
 		if (!inside(file, next, (off_t)room))
-			return damaged(err, "a table of free space lies "
-			    "outside the file", next);
+			return damaged(err,
+			    "a table of free space lies "
+			    "outside the file",
+			    next);
 		status = read_at(file, table, room, next, err);
 		if (status == GREY_OK)
-			status = visit(arg, true, (struct grey_gdbm_extent){
-			    next, (off_t)room }, err);
-		if (status == GREY_OK)
-			status = visit_table(file, table, room, visit, arg,
+			status = visit(arg, true,
+			    (struct grey_gdbm_extent){ next, (off_t)room },
 			    err);
+		if (status == GREY_OK)
+			status =
+			    visit_table(file, table, room, visit, arg, err);
 	}
 	return status;
 }
@@ -495,8 +512,8 @@ grey_gdbm_free_space(const struct grey_gdbm_file *file,
 	if ((uint32_t)header->magic == MAGIC_SYNCS_NATIVE)
 		at += sizeof(struct disk_extension);
 	table = (const void *)((const char *)header + at);
-	status = visit_table(file, table, file->block_size - at, visit, arg,
-	    err);
+	status =
+	    visit_table(file, table, file->block_size - at, visit, arg, err);
 	if (status != GREY_OK || table->next == 0)
 		goto out;
 	if (table->size < 0 || (uint32_t)table->size > file->block_size) {
@@ -509,7 +526,7 @@ grey_gdbm_free_space(const struct grey_gdbm_file *file,
 	status = chained == NULL ?
 	    grey_fail(err, GREY_FAILED, "out of memory") :
 	    visit_chain(file, table->size, table->next, chained, visit, arg,
-	    err);
+		err);
 out:
 	free(chained);
 	free(header);

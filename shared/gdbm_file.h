@@ -19,47 +19,47 @@
 #include "bytes.h"
 #include "status.h"
 
-#define GREY_GDBM_HASH_BITS	31
-#define GREY_GDBM_BLOCK_MIN	512
-#define GREY_GDBM_BLOCK_MAX	(1 << 20)
+#define GREY_GDBM_HASH_BITS 31
+#define GREY_GDBM_BLOCK_MIN 512
+#define GREY_GDBM_BLOCK_MAX (1 << 20)
 
 struct grey_gdbm_file {
-	int		 fd;
-	off_t		 size;
-	off_t		 next_block;	/* where the file should end */
-	uint32_t	 block_size;
-	uint32_t	 bucket_size;	/* bytes */
-	uint32_t	 elements;	/* of a bucket */
-	int		 bits;		/* of a hash that choose a bucket */
-	off_t		 directory_at;
-	size_t		 entries;	/* of the directory */
-	off_t		*directory;	/* NULL until it is read */
-	char		*bucket;	/* buffer for one bucket */
-	char		*record;	/* buffer for one key and value */
-	size_t		 record_size;
+	int fd;
+	off_t size;
+	off_t next_block; /* where the file should end */
+	uint32_t block_size;
+	uint32_t bucket_size; /* bytes */
+	uint32_t elements;    /* of a bucket */
+	int bits;             /* of a hash that choose a bucket */
+	off_t directory_at;
+	size_t entries;   /* of the directory */
+	off_t *directory; /* NULL until it is read */
+	char *bucket;     /* buffer for one bucket */
+	char *record;     /* buffer for one key and value */
+	size_t record_size;
 };
 
 /* A stretch of the file. */
 struct grey_gdbm_extent {
-	off_t	at;
-	off_t	size;
+	off_t at;
+	off_t size;
 };
 
 /* An element of the current bucket: where a key and its value lie. */
 struct grey_gdbm_element {
-	uint32_t	hash;
-	off_t		at;
-	size_t		key_size;
-	size_t		value_size;
+	uint32_t hash;
+	off_t at;
+	size_t key_size;
+	size_t value_size;
 };
 
 /* The current bucket. */
 struct grey_gdbm_bucket {
-	uint32_t	first;		/* directory entries that lead here: */
-	uint32_t	end;		/* first to end - 1 */
-	off_t		at;
-	int		bits;
-	uint32_t	count;
+	uint32_t first; /* directory entries that lead here: */
+	uint32_t end;   /* first to end - 1 */
+	off_t at;
+	int bits;
+	uint32_t count;
 };
 
 /* Is it a power of two between those two? */
@@ -74,15 +74,15 @@ bool grey_gdbm_recognizes(int fd);
  * (empty, Berkeley DB, SQLite, a GDBM file of another machine); GREY_DAMAGED;
  * GREY_FAILED.
  */
-enum grey_status grey_gdbm_header(int fd, struct grey_gdbm_file *file_r,
-    struct grey_error *err);
+enum grey_status
+grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err);
 
 /*
  * Reads the header, the directory, and gets the buffers; grey_gdbm_end frees
  * them, after a failure too.  Returns as grey_gdbm_header.
  */
-enum grey_status grey_gdbm_begin(int fd, struct grey_gdbm_file *file_r,
-    struct grey_error *err);
+enum grey_status
+grey_gdbm_begin(int fd, struct grey_gdbm_file *file_r, struct grey_error *err);
 void grey_gdbm_end(struct grey_gdbm_file *file);
 
 /*
@@ -92,8 +92,7 @@ void grey_gdbm_end(struct grey_gdbm_file *file);
  * moved on, so that the next can be tried); GREY_FAILED.
  */
 enum grey_status grey_gdbm_next_bucket(struct grey_gdbm_file *file,
-    uint32_t *entry, struct grey_gdbm_bucket *bucket_r,
-    struct grey_error *err);
+    uint32_t *entry, struct grey_gdbm_bucket *bucket_r, struct grey_error *err);
 
 /*
  * Element number i (0 to elements - 1) of the current bucket.
@@ -120,8 +119,8 @@ uint32_t grey_gdbm_hash(struct grey_bytes key);
  * directory is not read.  grey_gdbm_end frees the buffer.
  * Returns GREY_OK, GREY_DAMAGED, GREY_FAILED.
  */
-enum grey_status grey_gdbm_bucket_of(struct grey_gdbm_file *file,
-    uint32_t hash, struct grey_gdbm_bucket *bucket_r, struct grey_error *err);
+enum grey_status grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
+    struct grey_gdbm_bucket *bucket_r, struct grey_error *err);
 
 /* The directory entry that a hash leads to. */
 uint32_t grey_gdbm_entry_of(const struct grey_gdbm_file *file, uint32_t hash);

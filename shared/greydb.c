@@ -9,8 +9,8 @@
 #include "lockfile.h"
 
 /* What must be left: this, and one part in so many of the file's size. */
-#define ROOM_LEAST	(128 << 10)	/* bytes */
-#define ROOM_PART	128
+#define ROOM_LEAST (128 << 10) /* bytes */
+#define ROOM_PART  128
 
 void
 greydb_value_free(struct greydb_value *value)
@@ -56,8 +56,8 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
 		struct grey_error reason = why;
 		status = greydb_recover(db, reason.text, &why);
 		if (status == GREY_OK)
-			status = db->driver->fetch(db->handle, key, value_r,
-			    &why);
+			status =
+			    db->driver->fetch(db->handle, key, value_r, &why);
 	}
 	if (status != GREY_OK && status != GREY_NOT_FOUND && err != NULL) {
 		*err = why;
@@ -84,7 +84,8 @@ check_room(const struct greydb *db, struct grey_error *err)
 	wanted = ROOM_LEAST + (uint64_t)st.st_size / ROOM_PART;
 	if (room >= wanted || fs.f_blocks == 0)
 		return GREY_OK;
-	return grey_fail(err, GREY_FAILED, "no space: %llu kB are left on the "
+	return grey_fail(err, GREY_FAILED,
+	    "no space: %llu kB are left on the "
 	    "file system, a new record may need %llu",
 	    (unsigned long long)room / 1000, (unsigned long long)wanted / 1000);
 }
@@ -105,7 +106,9 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 	if (status == GREY_OK && difference > 0)
 		status = db->driver->admit(db->handle, key,
 		    db->journal.records > db->settings.expected ?
-		    db->journal.records : db->settings.expected, err);
+			db->journal.records :
+			db->settings.expected,
+		    err);
 	if (status == GREY_OK && grey_lock_lost(db->lock))
 		status = grey_fail(err, GREY_FAILED,
 		    "somebody removed the lock file");
@@ -132,12 +135,12 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 	}
 	db->journal.records += difference;
 	return db->batch ? GREY_OK :
-	    grey_journal_clear(db->lock, &db->journal, err);
+			   grey_journal_clear(db->lock, &db->journal, err);
 }
 
 enum grey_status
-greydb_store(struct greydb *db, struct grey_bytes key,
-    struct grey_bytes value, struct grey_error *err)
+greydb_store(struct greydb *db, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
 {
 	struct greydb_value old = { 0 };
 	struct grey_error why;
@@ -162,8 +165,7 @@ greydb_store(struct greydb *db, struct grey_bytes key,
 }
 
 enum grey_status
-greydb_delete(struct greydb *db, struct grey_bytes key,
-    struct grey_error *err)
+greydb_delete(struct greydb *db, struct grey_bytes key, struct grey_error *err)
 {
 	struct greydb_value old = { 0 };
 	struct grey_error why;
@@ -189,8 +191,8 @@ greydb_batch(struct greydb *db, struct grey_error *err)
 	const struct grey_bytes none = { "", 0 };
 	enum grey_status status;
 
-	status = grey_journal_begin(db->lock, &db->journal, GREY_OP_BATCH,
-	    none, none, err);
+	status = grey_journal_begin(db->lock, &db->journal, GREY_OP_BATCH, none,
+	    none, err);
 	db->batch = status == GREY_OK;
 	return status;
 }
@@ -212,8 +214,8 @@ greydb_close(struct greydb **dbp, struct grey_error *err)
 	if (db == NULL)
 		return GREY_OK;
 	if (db->handle != NULL)
-		status = db->driver->close(db->handle, db->settings.sync ?
-		    -1 : db->session->sync_sink, &why);
+		status = db->driver->close(db->handle,
+		    db->settings.sync ? -1 : db->session->sync_sink, &why);
 	if (status == GREY_OK && db->batch && !db->damaged)
 		status = grey_journal_clear(db->lock, &db->journal, &why);
 	if (status != GREY_OK && err != NULL) {

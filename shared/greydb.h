@@ -25,18 +25,18 @@
 struct greydb;
 
 struct greydb_settings {
-	int64_t	timeout;	/* seconds to wait for the lock */
-	int64_t	now;		/* wall clock, for the name of a file set aside */
-	bool	sync;		/* fsync at close */
-	bool	create;		/* make a database that is missing */
-	bool	read_only;	/* greydb_peek: not even the lock is taken */
-	int64_t	expected;	/* records that it will have; 0: not known */
+	int64_t timeout;  /* seconds to wait for the lock */
+	int64_t now;      /* wall clock, for the name of a file set aside */
+	bool sync;        /* fsync at close */
+	bool create;      /* make a database that is missing */
+	bool read_only;   /* greydb_peek: not even the lock is taken */
+	int64_t expected; /* records that it will have; 0: not known */
 };
 
 /* A value that was fetched; data is NULL where there is none. */
 struct greydb_value {
-	char	*data;
-	size_t	 size;
+	char *data;
+	size_t size;
 };
 
 /* Frees the value; harmless on one without data. */
@@ -69,8 +69,8 @@ enum grey_status greydb_store(struct greydb *db, struct grey_bytes key,
     struct grey_bytes value, struct grey_error *err);
 
 /* Deletes a key.  Returns GREY_OK, GREY_NOT_FOUND, or as fetch. */
-enum grey_status greydb_delete(struct greydb *db, struct grey_bytes key,
-    struct grey_error *err);
+enum grey_status
+greydb_delete(struct greydb *db, struct grey_bytes key, struct grey_error *err);
 
 /*
  * Announces that many stores and deletes follow until greydb_close: they are
@@ -93,15 +93,15 @@ typedef void greydb_problem_fn(void *arg, const char *text);
 
 /* What a rewrite is to do, and what it did. */
 struct greydb_rewrite {
-	greydb_problem_fn *problem;	/* told of each loss; NULL: nobody */
-	void		*arg;
-	size_t		block_size;	/* wanted; 0: as before */
-	bool		keep_old;	/* even if nothing was lost */
-	bool		lose_nothing;	/* rather fail */
-	int64_t		records;	/* done: in the new file */
-	int64_t		lost;		/* places that could not be read */
-	char		kept[GREY_DB_NAME_MAX + 48];	/* old file; "": none */
-	struct grey_error why;		/* why nothing could be read, or "" */
+	greydb_problem_fn *problem; /* told of each loss; NULL: nobody */
+	void *arg;
+	size_t block_size;                /* wanted; 0: as before */
+	bool keep_old;                    /* even if nothing was lost */
+	bool lose_nothing;                /* rather fail */
+	int64_t records;                  /* done: in the new file */
+	int64_t lost;                     /* places that could not be read */
+	char kept[GREY_DB_NAME_MAX + 48]; /* old file; "": none */
+	struct grey_error why;            /* why nothing could be read, or "" */
 };
 
 /*
@@ -123,9 +123,9 @@ enum grey_status greydb_rewrite(struct grey_session *session,
  * Returns GREY_OK (values that are not there have no data), GREY_NOT_FOUND if
  * there is no database, or as greydb_open.
  */
-enum grey_status greydb_peek(struct grey_session *session,
-    const struct grey_dbpath *path, const struct greydb_settings *settings,
-    const struct grey_bytes *keys, size_t count,
-    struct greydb_value *values_r, struct grey_error *err);
+enum grey_status
+greydb_peek(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, const struct grey_bytes *keys,
+    size_t count, struct greydb_value *values_r, struct grey_error *err);
 
 #endif

@@ -15,15 +15,15 @@
 enum greydb_mode {
 	GREYDB_READ,
 	GREYDB_WRITE,
-	GREYDB_FILL	/* write many, to a file that nobody else reads */
+	GREYDB_FILL /* write many, to a file that nobody else reads */
 };
 
 /* A walk: whom to tell of places that cannot be read, and what it met. */
 struct greydb_walk {
-	greydb_problem_fn	*problem;	/* NULL: nobody */
-	void			*arg;
-	int64_t			 records;	/* visited */
-	int64_t			 lost;		/* places not read */
+	greydb_problem_fn *problem; /* NULL: nobody */
+	void *arg;
+	int64_t records; /* visited */
+	int64_t lost;    /* places not read */
 };
 
 struct greydb_driver {
@@ -34,8 +34,8 @@ struct greydb_driver {
 	 * means the default.
 	 * GREY_OK, GREY_INVALID (a block size that cannot be), GREY_FAILED.
 	 */
-	enum grey_status (*create)(int fd, size_t block_size,
-	    struct grey_error *err);
+	enum grey_status (
+	    *create)(int fd, size_t block_size, struct grey_error *err);
 
 	/* Does the file start as one of this kind?  An empty one does not. */
 	bool (*recognizes)(int fd);
@@ -48,8 +48,8 @@ struct greydb_driver {
 	 * GREY_OK; GREY_INVALID (another kind of file); GREY_DAMAGED;
 	 * GREY_FAILED.
 	 */
-	enum grey_status (*open)(int fd, enum greydb_mode mode,
-	    void **handle_r, struct grey_error *err);
+	enum grey_status (*open)(int fd, enum greydb_mode mode, void **handle_r,
+	    struct grey_error *err);
 
 	/*
 	 * GREY_OK, GREY_NOT_FOUND (fetch, remove), GREY_DAMAGED, GREY_FAILED.
@@ -78,15 +78,15 @@ struct greydb_driver {
 	 * puts that right.  GREY_OK with the number of records; GREY_DAMAGED;
 	 * GREY_INVALID; GREY_FAILED.
 	 */
-	enum grey_status (*settle)(int fd, int64_t *records_r,
-	    struct grey_error *err);
+	enum grey_status (
+	    *settle)(int fd, int64_t *records_r, struct grey_error *err);
 
 	/*
 	 * Closes it.  sync_sink is -1, or a descriptor that takes the fsync
 	 * in the file's place.  GREY_OK or GREY_FAILED.
 	 */
-	enum grey_status (*close)(void *handle, int sync_sink,
-	    struct grey_error *err);
+	enum grey_status (
+	    *close)(void *handle, int sync_sink, struct grey_error *err);
 
 	/*
 	 * Checks the structure, with keys also every key, and counts; the
@@ -94,9 +94,8 @@ struct greydb_driver {
 	 * problem the first ends the check.  GREY_OK, GREY_INVALID,
 	 * GREY_DAMAGED with the first problem, GREY_FAILED.
 	 */
-	enum grey_status (*check)(int fd, bool keys,
-	    greydb_problem_fn *problem, void *arg,
-	    struct greydb_report *report_r, struct grey_error *err);
+	enum grey_status (*check)(int fd, bool keys, greydb_problem_fn *problem,
+	    void *arg, struct greydb_report *report_r, struct grey_error *err);
 
 	/*
 	 * Visits every record.  With rescue, what cannot be read is counted

@@ -18,7 +18,7 @@
 #include "gdbm_file.h"
 
 /* A page: a write of one cannot be cut by a kill. */
-#define BLOCK_SIZE	4096
+#define BLOCK_SIZE 4096
 
 static enum grey_status
 failed(enum grey_status status, const char *what, struct grey_error *err)
@@ -52,7 +52,8 @@ blame(void)
 	case GDBM_BLOCK_SIZE_ERROR:
 		/* A read that the disk refused is not the file's fault. */
 		return gdbm_errno == GDBM_FILE_READ_ERROR && errno == EIO ?
-		    GREY_FAILED : GREY_DAMAGED;
+		    GREY_FAILED :
+		    GREY_DAMAGED;
 	default:
 		return GREY_FAILED;
 	}
@@ -62,7 +63,10 @@ blame(void)
 static datum
 datum_of(struct grey_bytes bytes)
 {
-	union { const char *from; char *to; } pointer = { .from = bytes.data };
+	union {
+		const char *from;
+		char *to;
+	} pointer = { .from = bytes.data };
 
 	return (datum){ .dptr = pointer.to, .dsize = (int)bytes.size };
 }
@@ -88,18 +92,21 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 	if (block_size == 0)
 		block_size = BLOCK_SIZE;
 	if (!grey_gdbm_block_size_ok(block_size))
-		return grey_fail(err, GREY_INVALID, "a block size is a power "
-		    "of two from %d to %d", GREY_GDBM_BLOCK_MIN,
-		    GREY_GDBM_BLOCK_MAX);
+		return grey_fail(err, GREY_INVALID,
+		    "a block size is a power "
+		    "of two from %d to %d",
+		    GREY_GDBM_BLOCK_MIN, GREY_GDBM_BLOCK_MAX);
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy == -1)
-		return grey_fail(err, GREY_FAILED, "cannot duplicate a "
-		    "descriptor: %s", strerror(errno));
+		return grey_fail(err, GREY_FAILED,
+		    "cannot duplicate a "
+		    "descriptor: %s",
+		    strerror(errno));
 	status = open_fd(copy, (int)block_size,
 	    GDBM_NEWDB | GDBM_NOMMAP | GDBM_BSEXACT, &file, err);
 	if (status == GREY_OK && gdbm_close(file) == -1)
-		status = failed(GREY_FAILED, "cannot write a new database",
-		    err);
+		status =
+		    failed(GREY_FAILED, "cannot write a new database", err);
 	/* gdbm_fd_open reads from where the descriptor stands. */
 	(void)lseek(fd, 0, SEEK_SET);
 	return status;
@@ -109,11 +116,9 @@ static enum grey_status
 driver_open(int fd, enum greydb_mode mode, void **handle_r,
     struct grey_error *err)
 {
-	static const int flags[] = {
-		[GREYDB_READ] = GDBM_READER | GDBM_NOMMAP,
+	static const int flags[] = { [GREYDB_READ] = GDBM_READER | GDBM_NOMMAP,
 		[GREYDB_WRITE] = GDBM_WRITER | GDBM_NOMMAP,
-		[GREYDB_FILL] = GDBM_WRITER
-	};
+		[GREYDB_FILL] = GDBM_WRITER };
 	struct grey_gdbm_file header;
 	enum grey_status status;
 	GDBM_FILE file;
@@ -131,8 +136,8 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 }
 
 static enum grey_status
-driver_fetch(void *handle, struct grey_bytes key,
-    struct greydb_value *value_r, struct grey_error *err)
+driver_fetch(void *handle, struct grey_bytes key, struct greydb_value *value_r,
+    struct grey_error *err)
 {
 	datum value = gdbm_fetch(handle, datum_of(key));
 
@@ -149,8 +154,8 @@ static enum grey_status
 driver_store(void *handle, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
 {
-	if (gdbm_store(handle, datum_of(key), datum_of(value),
-	    GDBM_REPLACE) != 0)
+	if (gdbm_store(handle, datum_of(key), datum_of(value), GDBM_REPLACE) !=
+	    0)
 		return failed(blame(), "cannot store", err);
 	/* gdbm_store does not look whether its buckets could be written. */
 	if (gdbm_needs_recovery(handle))
@@ -198,19 +203,19 @@ driver_block_size(int fd)
 {
 	struct grey_gdbm_file file;
 
-	return grey_gdbm_header(fd, &file, NULL) == GREY_OK ?
-	    file.block_size : 0;
+	return grey_gdbm_header(fd, &file, NULL) == GREY_OK ? file.block_size :
+							      0;
 }
 
 /* A walk over all buckets. */
 struct walk {
-	struct grey_gdbm_file	 file;
-	bool			 rescue;
-	bool			 misplaced;	/* visit only those now */
-	bool			 met_misplaced;
-	greydb_visit_fn		*visit;
-	void			*arg;
-	struct greydb_walk	*result;
+	struct grey_gdbm_file file;
+	bool rescue;
+	bool misplaced; /* visit only those now */
+	bool met_misplaced;
+	greydb_visit_fn *visit;
+	void *arg;
+	struct greydb_walk *result;
 };
 
 /* Damage ends a walk, but not a rescue, which counts it once. */
@@ -264,19 +269,21 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 	off_t left = walk->file.size / walk->file.bucket_size;
 
 	for (;;) {
-		status = grey_gdbm_next_bucket(&walk->file, &entry, &bucket,
-		    err);
+		status =
+		    grey_gdbm_next_bucket(&walk->file, &entry, &bucket, err);
 		if (status == GREY_NOT_FOUND)
 			return GREY_OK;
 		if (status == GREY_OK && left-- == 0)
-			return pass_over(walk, grey_fail(err, GREY_DAMAGED,
-			    "the directory leads to the same buckets again "
-			    "and again"), err);
+			return pass_over(walk,
+			    grey_fail(err, GREY_DAMAGED,
+				"the directory leads to the same buckets again "
+				"and again"),
+			    err);
 		if (status != GREY_OK)
 			status = pass_over(walk, status, err);
 		else
-			for (uint32_t i = 0; status == GREY_OK &&
-			    i < walk->file.elements; i++)
+			for (uint32_t i = 0;
+			     status == GREY_OK && i < walk->file.elements; i++)
 				status = walk_element(walk, &bucket, i, err);
 		if (status != GREY_OK)
 			return status;
@@ -287,8 +294,10 @@ static enum grey_status
 driver_walk(int fd, bool rescue, greydb_visit_fn *visit, void *arg,
     struct greydb_walk *result, struct grey_error *err)
 {
-	struct walk walk = { .rescue = rescue, .visit = visit, .arg = arg,
-	    .result = result };
+	struct walk walk = { .rescue = rescue,
+		.visit = visit,
+		.arg = arg,
+		.result = result };
 	enum grey_status status;
 
 	result->records = result->lost = 0;
@@ -303,8 +312,7 @@ driver_walk(int fd, bool rescue, greydb_visit_fn *visit, void *arg,
 	return status;
 }
 
-const struct greydb_driver greydb_gdbm = {
-	.name = "GDBM",
+const struct greydb_driver greydb_gdbm = { .name = "GDBM",
 	.create = driver_create,
 	.open = driver_open,
 	.fetch = driver_fetch,
@@ -316,5 +324,4 @@ const struct greydb_driver greydb_gdbm = {
 	.recognizes = grey_gdbm_recognizes,
 	.block_size = driver_block_size,
 	.check = grey_gdbm_check,
-	.walk = driver_walk
-};
+	.walk = driver_walk };

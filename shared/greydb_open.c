@@ -19,11 +19,11 @@
 static struct greydb_place
 place_of(const struct greydb *db)
 {
-	return (struct greydb_place){
-		.driver = db->driver, .path = db->path,
-		.directory = &db->directory, .session = db->session,
-		.now = db->settings.now
-	};
+	return (struct greydb_place){ .driver = db->driver,
+		.path = db->path,
+		.directory = &db->directory,
+		.session = db->session,
+		.now = db->settings.now };
 }
 
 /*
@@ -31,16 +31,16 @@ place_of(const struct greydb *db)
  * for it: that must not keep everybody else out.
  */
 static enum grey_status
-admit_pending(struct greydb *db, struct grey_bytes key,
-    struct grey_error *err)
+admit_pending(struct greydb *db, struct grey_bytes key, struct grey_error *err)
 {
-	enum grey_status status = db->driver->admit(db->handle, key,
-	    db->journal.records, err);
+	enum grey_status status =
+	    db->driver->admit(db->handle, key, db->journal.records, err);
 
 	if (status == GREY_OK)
 		db->journal.records++;
 	if (status == GREY_FULL)
-		grey_session_log(db->session, "database '%s/%s': what a "
+		grey_session_log(db->session,
+		    "database '%s/%s': what a "
 		    "writer was about to store when it died is dropped: %s",
 		    db->path->directory, db->path->file, err->text);
 	return status;
@@ -58,8 +58,8 @@ complete(struct greydb *db, const struct grey_journal *pending,
 	if (pending->operation != GREY_OP_STORE &&
 	    pending->operation != GREY_OP_DELETE)
 		return GREY_OK;
-	status = grey_journal_pending(db->lock, pending, &memory, &key,
-	    &value, err);
+	status =
+	    grey_journal_pending(db->lock, pending, &memory, &key, &value, err);
 	if (status != GREY_OK)
 		return status == GREY_NOT_FOUND ? GREY_OK : status;
 	if (pending->operation == GREY_OP_STORE) {
@@ -69,8 +69,7 @@ complete(struct greydb *db, const struct grey_journal *pending,
 		if (status == GREY_NOT_FOUND)
 			status = admit_pending(db, key, err);
 		if (status == GREY_OK)
-			status = db->driver->store(db->handle, key, value,
-			    err);
+			status = db->driver->store(db->handle, key, value, err);
 	} else {
 		status = db->driver->remove(db->handle, key, err);
 		if (status == GREY_OK)
@@ -91,7 +90,8 @@ open_handle(struct greydb *db, struct grey_error *err)
 	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
 	    &fd, err);
 	return status == GREY_OK ?
-	    db->driver->open(fd, GREYDB_WRITE, &db->handle, err) : status;
+	    db->driver->open(fd, GREYDB_WRITE, &db->handle, err) :
+	    status;
 }
 
 static void
@@ -139,7 +139,8 @@ greydb_settle(struct greydb *db)
 static void
 log_loss(const struct greydb *db, const struct greydb_rewrite *rewrite)
 {
-	grey_session_log(db->session, "database '%s/%s' was damaged%s%s; "
+	grey_session_log(db->session,
+	    "database '%s/%s' was damaged%s%s; "
 	    "%lld records were saved, the old file is kept as '%s'",
 	    db->path->directory, db->path->file,
 	    rewrite->why.text[0] != '\0' ? ": " : "", rewrite->why.text,
@@ -176,8 +177,10 @@ rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
 static void
 log_recovery(const struct greydb *db, const char *why)
 {
-	grey_session_log(db->session, "database '%s/%s' was recovered (%s): "
-	    "%lld records", db->path->directory, db->path->file, why,
+	grey_session_log(db->session,
+	    "database '%s/%s' was recovered (%s): "
+	    "%lld records",
+	    db->path->directory, db->path->file, why,
 	    (long long)db->journal.records);
 }
 
@@ -231,8 +234,9 @@ check_ours(const struct greydb *db, int fd, struct grey_error *err)
 	if (db->driver->recognizes(fd))
 		return GREY_DAMAGED;
 	if (fstat(fd, &st) == 0 && st.st_size == 0)
-		return GREY_NOT_FOUND;	/* somebody's touch(1) */
-	return grey_fail(err, GREY_INVALID, "it is no %s file, and nothing "
+		return GREY_NOT_FOUND; /* somebody's touch(1) */
+	return grey_fail(err, GREY_INVALID,
+	    "it is no %s file, and nothing "
 	    "says that exigrey made it: choose another DB, or move it away",
 	    db->driver->name);
 }
@@ -256,8 +260,8 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
 	    &fd, err);
 	if (status == GREY_OK) {
-		status = db->driver->check(fd, false, NULL, NULL, &report,
-		    &why);
+		status =
+		    db->driver->check(fd, false, NULL, NULL, &report, &why);
 		if (status != GREY_OK)
 			*err = why;
 		if (status == GREY_DAMAGED && !ours)
@@ -271,7 +275,8 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 		status = greydb_make(&place, err);
 	db->journal.records = report.records;
 	return status == GREY_OK ?
-	    grey_journal_clear(db->lock, &db->journal, err) : status;
+	    grey_journal_clear(db->lock, &db->journal, err) :
+	    status;
 }
 
 /* Is there a file at all?  What it is shows when it is opened. */
@@ -279,7 +284,8 @@ static bool
 exists(const struct greydb *db)
 {
 	return faccessat(db->directory.fd, db->path->file, F_OK,
-	    AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+		   AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT;
 }
 
 /* With the lock held: makes the file one that can be used, and opens it. */
@@ -341,10 +347,10 @@ begin(struct grey_session *session, const struct grey_dbpath *path,
 	db->settings = *settings;
 	db->path = path;
 	db->lock = db->directory.fd = -1;
-	status = grey_directory_open(path, settings->create, &db->directory,
-	    err);
+	status =
+	    grey_directory_open(path, settings->create, &db->directory, err);
 	if (status == GREY_NOT_FOUND && settings->create)
-		status = GREY_FAILED;	/* only the spool's is made */
+		status = GREY_FAILED; /* only the spool's is made */
 	if (status == GREY_OK && !settings->create && !exists(db))
 		status = GREY_NOT_FOUND;
 	if (status == GREY_OK)

@@ -8,9 +8,9 @@
 
 #include "greydb_driver.h"
 
-#define PEEK_TRIES	4	/* before the lock is taken */
-#define READ_ONLY_TRIES	100
-#define PEEK_PAUSE	50000L		/* ns */
+#define PEEK_TRIES      4 /* before the lock is taken */
+#define READ_ONLY_TRIES 100
+#define PEEK_PAUSE      50000L /* ns */
 
 static void
 free_values(struct greydb_value *values, size_t count)
@@ -23,8 +23,8 @@ free_values(struct greydb_value *values, size_t count)
 static enum grey_status
 peek_once(const struct greydb_driver *driver,
     const struct grey_directory *directory, const char *name,
-    const struct grey_bytes *keys, size_t count,
-    struct greydb_value *values_r, struct grey_error *err)
+    const struct grey_bytes *keys, size_t count, struct greydb_value *values_r,
+    struct grey_error *err)
 {
 	struct grey_error unwanted;
 	enum grey_status status;

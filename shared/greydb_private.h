@@ -8,25 +8,25 @@
 #include "journal.h"
 
 struct greydb {
-	struct grey_session		*session;
-	const struct greydb_driver	*driver;
-	void				*handle;
-	const struct grey_dbpath	*path;
-	struct grey_directory		 directory;
-	struct greydb_settings		 settings;
-	struct grey_journal		 journal;
-	int				 lock;
-	bool				 batch;
-	bool				 damaged;	/* met in a batch */
-	bool				 recovered;	/* once is enough */
+	struct grey_session *session;
+	const struct greydb_driver *driver;
+	void *handle;
+	const struct grey_dbpath *path;
+	struct grey_directory directory;
+	struct greydb_settings settings;
+	struct grey_journal journal;
+	int lock;
+	bool batch;
+	bool damaged;   /* met in a batch */
+	bool recovered; /* once is enough */
 };
 
 /*
  * Rebuilds the file, completes what the journal holds, and opens it again;
  * logs why.  Returns GREY_OK, GREY_INVALID, GREY_FAILED.
  */
-enum grey_status greydb_recover(struct greydb *db, const char *why,
-    struct grey_error *err);
+enum grey_status
+greydb_recover(struct greydb *db, const char *why, struct grey_error *err);
 
 /*
  * After a change that failed: if the file is as sound as before, its

@@ -5,19 +5,19 @@
 static struct greydb_settings
 settings_of(const struct greylist_request *request)
 {
-	return (struct greydb_settings){
-		.timeout = request->policy.timeout, .now = request->now,
-		.sync = request->policy.sync, .create = true,
-		.read_only = request->dry_run
-	};
+	return (struct greydb_settings){ .timeout = request->policy.timeout,
+		.now = request->now,
+		.sync = request->policy.sync,
+		.create = true,
+		.read_only = request->dry_run };
 }
 
 /* What is known of one of the two keys that a check looks at. */
 struct known {
-	struct grey_item_key	 key;
-	struct greydb_value	 value;		/* what the record points into */
-	struct grey_record	 memory;
-	struct grey_record	*record;	/* NULL: unknown */
+	struct grey_item_key key;
+	struct greydb_value value; /* what the record points into */
+	struct grey_record memory;
+	struct grey_record *record; /* NULL: unknown */
 };
 
 /* A value that does not parse counts as unknown, and is reported. */
@@ -30,13 +30,15 @@ parse(struct grey_session *session, const struct grey_dbpath *path,
 	known->record = NULL;
 	if (known->value.data == NULL)
 		return;
-	if (grey_record_parse(greydb_value_bytes(&known->value),
-	    &known->memory, &why) == GREY_OK)
+	if (grey_record_parse(greydb_value_bytes(&known->value), &known->memory,
+		&why) == GREY_OK)
 		known->record = &known->memory;
 	else
-		grey_session_log(session, "database '%s/%s' has a record "
+		grey_session_log(session,
+		    "database '%s/%s' has a record "
 		    "that does not parse (%s): it counts as unknown; see "
-		    "exigrey show", path->directory, path->file, why.text);
+		    "exigrey show",
+		    path->directory, path->file, why.text);
 }
 
 static enum grey_status
@@ -60,21 +62,22 @@ store(struct greydb *db, const struct known *known,
 	struct grey_bytes value;
 	enum grey_status status;
 
-	status = grey_record_format(record, known->value.size, buffer, &value,
-	    err);
+	status =
+	    grey_record_format(record, known->value.size, buffer, &value, err);
 	return status == GREY_OK ?
-	    greydb_store(db, known->key.bytes, value, err) : status;
+	    greydb_store(db, known->key.bytes, value, err) :
+	    status;
 }
 
 static struct greylist_answer
 answer_of(const struct grey_verdict *verdict)
 {
-	return (struct greylist_answer){
-		.pass = verdict->pass, .reason = verdict->reason,
+	return (struct greylist_answer){ .pass = verdict->pass,
+		.reason = verdict->reason,
 		.wait = verdict->wait,
 		.count = verdict->reason == GREY_WHITELISTED ?
-		    verdict->suffix.count : verdict->item.count
-	};
+		    verdict->suffix.count :
+		    verdict->item.count };
 }
 
 /* The rules, over what was found. */
@@ -84,8 +87,9 @@ judge(const struct greylist_request *request, const struct known *item,
 {
 	const bool has_suffix = request->key.suffix.size > 0;
 
-	if (has_suffix && grey_judge_suffix(suffix->record, &request->policy,
-	    request->now, verdict_r))
+	if (has_suffix &&
+	    grey_judge_suffix(suffix->record, &request->policy, request->now,
+		verdict_r))
 		return;
 	grey_judge_item(item->record, has_suffix, suffix->record,
 	    &request->policy, request->now, verdict_r);
@@ -99,9 +103,7 @@ check_dry(struct grey_session *session, const struct grey_dbpath *path,
     struct grey_error *err)
 {
 	const struct greydb_settings settings = settings_of(request);
-	const struct grey_bytes keys[] = {
-		item->key.bytes, suffix->key.bytes
-	};
+	const struct grey_bytes keys[] = { item->key.bytes, suffix->key.bytes };
 	struct greydb_value values[2] = { { 0 } };
 	enum grey_status status;
 
@@ -131,7 +133,7 @@ decide(struct grey_session *session, const struct grey_dbpath *path,
 		if (status != GREY_OK)
 			return status;
 		if (grey_judge_suffix(suffix->record, &request->policy,
-		    request->now, verdict_r))
+			request->now, verdict_r))
 			return GREY_OK;
 	}
 	status = fetch(session, path, db, item, err);
@@ -158,7 +160,8 @@ carry_out(const struct grey_dbpath *path,
 
 	if (verdict->store_item) {
 		if (is_full(request, db, item))
-			return grey_fail(err, GREY_FULL, "database '%s/%s' has "
+			return grey_fail(err, GREY_FULL,
+			    "database '%s/%s' has "
 			    "%lld records, max_records is %lld",
 			    path->directory, path->file,
 			    (long long)greydb_records(db),
@@ -185,11 +188,11 @@ check_stored(struct grey_session *session, const struct grey_dbpath *path,
 	status = greydb_open(session, path, &settings, &db, err);
 	if (status != GREY_OK)
 		return status;
-	status = decide(session, path, request, db, item, suffix, verdict_r,
-	    err);
+	status =
+	    decide(session, path, request, db, item, suffix, verdict_r, err);
 	if (status == GREY_OK)
-		status = carry_out(path, request, db, item, suffix, verdict_r,
-		    err);
+		status =
+		    carry_out(path, request, db, item, suffix, verdict_r, err);
 	closed = greydb_close(&db, status == GREY_OK ? err : NULL);
 	return status == GREY_OK ? closed : status;
 }
@@ -210,14 +213,13 @@ greylist_check(struct grey_session *session, const struct grey_dbpath *path,
 		return status;
 	status = grey_item_key_init(&item.key, request->key.item, err);
 	if (status == GREY_OK)
-		status = grey_item_key_init(&suffix.key, request->key.suffix,
-		    err);
+		status =
+		    grey_item_key_init(&suffix.key, request->key.suffix, err);
 	if (status == GREY_OK)
-		status = request->dry_run ?
-		    check_dry(session, path, request, &item, &suffix,
-		    &verdict, err) :
-		    check_stored(session, path, request, &item, &suffix,
-		    &verdict, err);
+		status = request->dry_run ? check_dry(session, path, request,
+						&item, &suffix, &verdict, err) :
+					    check_stored(session, path, request,
+						&item, &suffix, &verdict, err);
 	if (status == GREY_OK)
 		*answer_r = answer_of(&verdict);
 	greydb_value_free(&item.value);
@@ -230,11 +232,11 @@ greylist_check(struct grey_session *session, const struct grey_dbpath *path,
 const char *
 greylist_reason_text(enum grey_reason reason)
 {
-	static const char *const texts[] = {
-		[GREY_NEW] = "new", [GREY_EARLY] = "too early",
-		[GREY_PASSED] = "passed", [GREY_KEPT] = "whitelisted by hand",
-		[GREY_WHITELISTED] = "suffix whitelisted"
-	};
+	static const char *const texts[] = { [GREY_NEW] = "new",
+		[GREY_EARLY] = "too early",
+		[GREY_PASSED] = "passed",
+		[GREY_KEPT] = "whitelisted by hand",
+		[GREY_WHITELISTED] = "suffix whitelisted" };
 
 	return texts[reason];
 }
@@ -250,8 +252,8 @@ greylist_record(struct grey_session *session, const struct grey_dbpath *path,
 	status = grey_item_key_init(&key, item, err);
 	if (status != GREY_OK)
 		return status;
-	status = greydb_peek(session, path, settings, &key.bytes, 1, value_r,
-	    err);
+	status =
+	    greydb_peek(session, path, settings, &key.bytes, 1, value_r, err);
 	if (status == GREY_OK && value_r->data == NULL)
 		status = GREY_NOT_FOUND;
 	grey_item_key_free(&key);

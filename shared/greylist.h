@@ -17,17 +17,17 @@
 #include "verdict.h"
 
 struct greylist_request {
-	struct grey_key		key;
-	struct grey_policy	policy;
-	int64_t			now;		/* seconds since 1970 */
-	bool			dry_run;	/* decide, but store nothing */
+	struct grey_key key;
+	struct grey_policy policy;
+	int64_t now;  /* seconds since 1970 */
+	bool dry_run; /* decide, but store nothing */
 };
 
 struct greylist_answer {
-	bool			pass;	/* true: "no", it is not unseen */
-	enum grey_reason	reason;
-	int64_t			wait;	/* seconds until a pass; 0: now */
-	int64_t			count;	/* passes of what was judged */
+	bool pass; /* true: "no", it is not unseen */
+	enum grey_reason reason;
+	int64_t wait;  /* seconds until a pass; 0: now */
+	int64_t count; /* passes of what was judged */
 };
 
 /*
@@ -50,9 +50,9 @@ const char *greylist_reason_text(enum grey_reason reason);
  * who writes; the caller frees the value with greydb_value_free.
  * Returns GREY_OK, GREY_NOT_FOUND, or as greydb_peek.
  */
-enum grey_status greylist_record(struct grey_session *session,
-    const struct grey_dbpath *path, const struct greydb_settings *settings,
-    struct grey_bytes item, struct greydb_value *value_r,
-    struct grey_error *err);
+enum grey_status
+greylist_record(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct grey_bytes item,
+    struct greydb_value *value_r, struct grey_error *err);
 
 #endif

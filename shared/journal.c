@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION		1
-#define LINE_SIZE	128
-#define BODY_MAX	(1 << 20)
-#define PAGE		4096
+#define VERSION   1
+#define LINE_SIZE 128
+#define BODY_MAX  (1 << 20)
+#define PAGE      4096
 
 static const char *const names[] = { "none", "store", "delete", "batch" };
-#define OPERATIONS	(sizeof(names) / sizeof(names[0]))
+#define OPERATIONS (sizeof(names) / sizeof(names[0]))
 
 /* n is what the write returned: only -1 sets errno. */
 static enum grey_status
@@ -54,12 +54,13 @@ grey_journal_read(int fd, struct grey_journal *journal_r,
 	    version > VERSION)
 		return grey_fail(err, GREY_INVALID,
 		    "the lock file is of version %d, from a later exigrey; "
-		    "this one knows version %d", version, VERSION);
+		    "this one knows version %d",
+		    version, VERSION);
 	if (n != LINE_SIZE || line[LINE_SIZE - 1] != '\n' ||
-	    version != VERSION || sscanf(line,
-	    "exigrey-lock %*d %36s %" SCNd64 " %7s %zu %zu",
-	    journal_r->boot_id, &journal_r->records, name,
-	    &journal_r->key_size, &journal_r->value_size) != 5 ||
+	    version != VERSION ||
+	    sscanf(line, "exigrey-lock %*d %36s %" SCNd64 " %7s %zu %zu",
+		journal_r->boot_id, &journal_r->records, name,
+		&journal_r->key_size, &journal_r->value_size) != 5 ||
 	    strlen(journal_r->boot_id) != GREY_BOOT_ID ||
 	    journal_r->records < 0 ||
 	    !operation_named(name, &journal_r->operation))
@@ -80,8 +81,7 @@ format_line(const struct grey_journal *journal, char line[LINE_SIZE])
 }
 
 enum grey_status
-grey_journal_clear(int fd, struct grey_journal *journal,
-    struct grey_error *err)
+grey_journal_clear(int fd, struct grey_journal *journal, struct grey_error *err)
 {
 	char line[LINE_SIZE];
 	ssize_t n;
@@ -97,7 +97,10 @@ static struct iovec
 vector(const char *data, size_t size)
 {
 	/* iovec serves readers too, and so is not const; this one writes. */
-	union { const char *from; void *to; } base = { .from = data };
+	union {
+		const char *from;
+		void *to;
+	} base = { .from = data };
 
 	return (struct iovec){ .iov_base = base.to, .iov_len = size };
 }
@@ -154,6 +157,6 @@ grey_journal_pending(int fd, const struct grey_journal *journal,
 	*memory_r = memory;
 	*key_r = (struct grey_bytes){ memory, journal->key_size };
 	*value_r = (struct grey_bytes){ memory + journal->key_size,
-	    journal->value_size };
+		journal->value_size };
 	return GREY_OK;
 }

@@ -19,15 +19,18 @@
 #include "status.h"
 
 enum grey_operation {
-	GREY_OP_NONE, GREY_OP_STORE, GREY_OP_DELETE, GREY_OP_BATCH
+	GREY_OP_NONE,
+	GREY_OP_STORE,
+	GREY_OP_DELETE,
+	GREY_OP_BATCH
 };
 
 struct grey_journal {
-	char			boot_id[GREY_BOOT_ID + 1];
-	int64_t			records;
-	enum grey_operation	operation;
-	size_t			key_size;
-	size_t			value_size;
+	char boot_id[GREY_BOOT_ID + 1];
+	int64_t records;
+	enum grey_operation operation;
+	size_t key_size;
+	size_t value_size;
 };
 
 /*
@@ -58,9 +61,9 @@ enum grey_status grey_journal_begin(int fd, struct grey_journal *journal,
  * frees it.  Returns GREY_OK, GREY_NOT_FOUND if they are not there whole,
  * GREY_FAILED.
  */
-enum grey_status grey_journal_pending(int fd,
-    const struct grey_journal *journal, char **memory_r,
-    struct grey_bytes *key_r, struct grey_bytes *value_r,
+enum grey_status
+grey_journal_pending(int fd, const struct grey_journal *journal,
+    char **memory_r, struct grey_bytes *key_r, struct grey_bytes *value_r,
     struct grey_error *err);
 
 #endif

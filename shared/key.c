@@ -7,8 +7,8 @@ struct grey_key
 grey_key_split(struct grey_bytes text)
 {
 	struct grey_key key = { .item = text, .suffix = { "", 0 } };
-	const char *slash = text.size == 0 ? NULL :
-	    memchr(text.data, '/', text.size);
+	const char *slash =
+	    text.size == 0 ? NULL : memchr(text.data, '/', text.size);
 
 	if (slash == NULL || slash + 1 == text.data + text.size)
 		return key;

@@ -9,11 +9,11 @@
 #include "status.h"
 
 /* The longest item or suffix; an SMTP command line is far shorter. */
-#define GREY_KEY_MAX	65536
+#define GREY_KEY_MAX 65536
 
 struct grey_key {
-	struct grey_bytes	item;
-	struct grey_bytes	suffix;		/* size 0: there is none */
+	struct grey_bytes item;
+	struct grey_bytes suffix; /* size 0: there is none */
 };
 
 /*
@@ -27,14 +27,14 @@ struct grey_key grey_key_split(struct grey_bytes text);
  * Checks the lengths.  Returns GREY_OK, or GREY_INVALID with an error that
  * names KEY or SUFFIX.
  */
-enum grey_status grey_key_check(const struct grey_key *key,
-    struct grey_error *err);
+enum grey_status
+grey_key_check(const struct grey_key *key, struct grey_error *err);
 
 /* An item as the database knows it: with a NUL at its end. */
 struct grey_item_key {
-	struct grey_bytes	bytes;		/* points into one of these */
-	char			small[256];
-	char			*large;
+	struct grey_bytes bytes; /* points into one of these */
+	char small[256];
+	char *large;
 };
 
 /*

@@ -11,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND		1000000000LL	/* in ns */
-#define FIRST_SLEEP	20000LL
-#define LONGEST_SLEEP	500000LL
-#define BREAKER_TIME	(60 * SECOND)
+#define SECOND        1000000000LL /* in ns */
+#define FIRST_SLEEP   20000LL
+#define LONGEST_SLEEP 500000LL
+#define BREAKER_TIME  (60 * SECOND)
 
-#define LOCK_NAME_MAX	(GREY_DB_NAME_MAX + 32)
+#define LOCK_NAME_MAX (GREY_DB_NAME_MAX + 32)
 
 static int64_t
 monotonic(void)
@@ -40,7 +40,8 @@ static uint64_t
 lock_id(const struct grey_dbpath *path)
 {
 	return hash(hash(14695981039346656037ULL, path->directory) ^ '/',
-	    path->file) | 1;
+		   path->file) |
+	    1;
 }
 
 /*
@@ -64,8 +65,9 @@ make_lock(const struct grey_directory *directory, const char *name,
 	if (status != GREY_OK)
 		return GREY_FAILED;
 	status = grey_directory_adopt(directory, fd, 0600, err);
-	if (status == GREY_OK && linkat(directory->fd, temporary,
-	    directory->fd, name, 0) == -1 && errno != EEXIST)
+	if (status == GREY_OK &&
+	    linkat(directory->fd, temporary, directory->fd, name, 0) == -1 &&
+	    errno != EEXIST)
 		status = grey_fail(err, GREY_FAILED, "cannot make '%s': %s",
 		    name, strerror(errno));
 	(void)unlinkat(directory->fd, temporary, 0);
@@ -88,7 +90,8 @@ static int64_t
 deadline_after(int64_t timeout)
 {
 	return timeout < INT64_MAX / SECOND / 2 ?
-	    monotonic() + timeout * SECOND : INT64_MAX;
+	    monotonic() + timeout * SECOND :
+	    INT64_MAX;
 }
 
 /* Returns GREY_OK, GREY_BUSY after the timeout, or GREY_FAILED. */
@@ -211,9 +214,10 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 		    path->directory, name, strerror(errno));
 	if (timeout > 0)
 		note_stuck(session, lock);
-	return grey_fail(err, GREY_BUSY, "'%s/%s' is held by another process "
-	    "(see: fuser '%s/%s')", path->directory, name, path->directory,
-	    name);
+	return grey_fail(err, GREY_BUSY,
+	    "'%s/%s' is held by another process "
+	    "(see: fuser '%s/%s')",
+	    path->directory, name, path->directory, name);
 }
 
 void

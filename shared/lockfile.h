@@ -23,10 +23,10 @@ enum grey_lock_kind { GREY_LOCK_SHARED, GREY_LOCK_EXCLUSIVE };
  * that a stuck holder costs one timeout and not one for each recipient.
  * Returns GREY_OK with the lock's descriptor in *fd_r; GREY_BUSY; GREY_FAILED.
  */
-enum grey_status grey_lock_acquire(struct grey_session *session,
-    const struct grey_dbpath *path, const struct grey_directory *directory,
-    enum grey_lock_kind kind, int64_t timeout, int *fd_r,
-    struct grey_error *err);
+enum grey_status
+grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
+    const struct grey_directory *directory, enum grey_lock_kind kind,
+    int64_t timeout, int *fd_r, struct grey_error *err);
 
 /*
  * Returns true if the lock file was deleted, so that others may by now have

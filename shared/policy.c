@@ -6,8 +6,8 @@
 #include "duration.h"
 #include "number.h"
 
-typedef enum grey_status set_fn(struct grey_bytes value, void *setting,
-    struct grey_error *err);
+typedef enum grey_status
+set_fn(struct grey_bytes value, void *setting, struct grey_error *err);
 
 static enum grey_status
 set_duration(struct grey_bytes value, void *setting, struct grey_error *err)
@@ -49,12 +49,14 @@ set_failure(struct grey_bytes value, void *setting, struct grey_error *err)
 }
 
 static const struct option {
-	const char	*name;
-	set_fn		*set;
-	size_t		 offset;
+	const char *name;
+	set_fn *set;
+	size_t offset;
 } options[] = {
 #define OPTION(name, set, field) \
-	{ name, set, offsetof(struct grey_policy, field) }
+	{ \
+		name, set, offsetof(struct grey_policy, field) \
+	}
 	OPTION("grey", set_duration, grey),
 	OPTION("passed", set_duration, passed),
 	OPTION("timeout", set_duration, timeout),
@@ -67,9 +69,10 @@ static const struct option {
 struct grey_policy
 grey_policy_default(void)
 {
-	return (struct grey_policy){
-		.delay = 600, .grey = 86400, .passed = 36 * 86400, .timeout = 5
-	};
+	return (struct grey_policy){ .delay = 600,
+		.grey = 86400,
+		.passed = 36 * 86400,
+		.timeout = 5 };
 }
 
 static enum grey_status
@@ -89,12 +92,13 @@ set_word(struct grey_bytes word, struct grey_policy *policy,
 		if (!grey_bytes_equal(name, grey_bytes_of(options[i].name)))
 			continue;
 		if (options[i].set(value, (char *)policy + options[i].offset,
-		    &why) == GREY_OK)
+			&why) == GREY_OK)
 			return GREY_OK;
 		return grey_fail(err, GREY_INVALID, "OPTIONS: %s: %s",
 		    options[i].name, why.text);
 	}
-	return grey_fail(err, GREY_INVALID, "OPTIONS: unknown option '%.*s' "
+	return grey_fail(err, GREY_INVALID,
+	    "OPTIONS: unknown option '%.*s' "
 	    "(known: grey passed timeout max_records on_failure sync)",
 	    (int)(name.size < 64 ? name.size : 64), name.data);
 }
@@ -133,7 +137,8 @@ enum grey_status
 grey_policy_check(const struct grey_policy *policy, struct grey_error *err)
 {
 	if (policy->grey != 0 && policy->grey <= policy->delay)
-		return grey_fail(err, GREY_INVALID, "DELAY (%llds) is not "
+		return grey_fail(err, GREY_INVALID,
+		    "DELAY (%llds) is not "
 		    "below the lifetime of what waits (%llds): no mail would "
 		    "ever pass; OPTIONS grey= sets it (default 24h)",
 		    (long long)policy->delay, (long long)policy->grey);

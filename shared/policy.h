@@ -13,13 +13,13 @@
 #include "status.h"
 
 struct grey_policy {
-	int64_t	delay;		/* seconds that a new item must wait */
-	int64_t	grey;		/* lifetime of one that never passed; 0: none */
-	int64_t	passed;		/* lifetime unused of one that did; 0: none */
-	int64_t	timeout;	/* seconds to wait for the lock; 0: try once */
-	int64_t	max_records;	/* no new ones beyond; 0: no limit */
-	bool	defer_on_failure;
-	bool	sync;		/* to the disk before the answer */
+	int64_t delay;       /* seconds that a new item must wait */
+	int64_t grey;        /* lifetime of one that never passed; 0: none */
+	int64_t passed;      /* lifetime unused of one that did; 0: none */
+	int64_t timeout;     /* seconds to wait for the lock; 0: try once */
+	int64_t max_records; /* no new ones beyond; 0: no limit */
+	bool defer_on_failure;
+	bool sync; /* to the disk before the answer */
 };
 
 /* Delay 10m (Exim::Grey), grey 24h, passed 36d, timeout 5s, pass on failure. */
@@ -39,7 +39,7 @@ enum grey_status grey_policy_options(struct grey_bytes text,
  * Checks what no single setting shows: that grey, where there is one, is above
  * the delay.  Returns GREY_OK, or GREY_INVALID with an error.
  */
-enum grey_status grey_policy_check(const struct grey_policy *policy,
-    struct grey_error *err);
+enum grey_status
+grey_policy_check(const struct grey_policy *policy, struct grey_error *err);
 
 #endif

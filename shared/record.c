@@ -37,8 +37,8 @@ next_flag(struct grey_bytes *flags, struct grey_bytes *flag_r)
 		return false;
 	space = memchr(flags->data, ' ', flags->size);
 	flag_r->data = flags->data;
-	flag_r->size = space == NULL ? flags->size :
-	    (size_t)(space - flags->data);
+	flag_r->size =
+	    space == NULL ? flags->size : (size_t)(space - flags->data);
 	flags->data += flag_r->size;
 	flags->size -= flag_r->size;
 	if (flags->size > 0) {
@@ -78,8 +78,8 @@ is_padding(struct grey_bytes value, size_t from)
 struct grey_bytes
 grey_record_text(struct grey_bytes value)
 {
-	const char *end = value.size == 0 ? NULL :
-	    memchr(value.data, '\0', value.size);
+	const char *end =
+	    value.size == 0 ? NULL : memchr(value.data, '\0', value.size);
 
 	if (end != NULL)
 		value.size = (size_t)(end - value.data);
@@ -131,18 +131,18 @@ grey_record_format(const struct grey_record *record, size_t old_size,
 	n = snprintf(buffer, GREY_VALUE_MAX, "%lld %lld %lld%s%.*s",
 	    (long long)record->created, (long long)record->used,
 	    (long long)record->count, record->flags.size > 0 ? " " : "",
-	    (int)(record->flags.size < GREY_VALUE_MAX ?
-	    record->flags.size : GREY_VALUE_MAX),
+	    (int)(record->flags.size < GREY_VALUE_MAX ? record->flags.size :
+							GREY_VALUE_MAX),
 	    record->flags.size > 0 ? record->flags.data : "");
 	if (n < 0 || n >= GREY_VALUE_MAX)
 		return grey_fail(err, GREY_INVALID,
 		    "the flags are longer than a record holds (%d bytes)",
 		    GREY_VALUE_MAX);
 	length = (size_t)n + 1;
-	width = old_size > length && old_size <= GREY_VALUE_MAX ?
-	    old_size : length;
-	width = (width + GREY_VALUE_STEP - 1) / GREY_VALUE_STEP *
-	    GREY_VALUE_STEP;
+	width =
+	    old_size > length && old_size <= GREY_VALUE_MAX ? old_size : length;
+	width =
+	    (width + GREY_VALUE_STEP - 1) / GREY_VALUE_STEP * GREY_VALUE_STEP;
 	memset(buffer + length, 0, width - length);
 	*value_r = (struct grey_bytes){ buffer, width };
 	return GREY_OK;
@@ -215,9 +215,9 @@ flag_value_ok(struct grey_bytes value)
 	for (size_t i = 0; i < value.size; i++) {
 		if (value.data[i] < 0x21 || value.data[i] > 0x7e)
 			return false;
-		if (value.data[i] == '%' && (value.size - i < 3 ||
-		    !hex_digit(value.data[i + 1]) ||
-		    !hex_digit(value.data[i + 2])))
+		if (value.data[i] == '%' &&
+		    (value.size - i < 3 || !hex_digit(value.data[i + 1]) ||
+			!hex_digit(value.data[i + 2])))
 			return false;
 	}
 	return true;
@@ -231,7 +231,8 @@ grey_flags_check(struct grey_bytes flags, struct grey_error *err)
 	int64_t expires;
 
 	if (!flags_parse(flags))
-		return grey_fail(err, GREY_INVALID, "'%.*s' are no flags: "
+		return grey_fail(err, GREY_INVALID,
+		    "'%.*s' are no flags: "
 		    "words separated by single spaces, as in 'keep note=x'",
 		    (int)flags.size, flags.data);
 	while (next_flag(&flags, &flag)) {
@@ -242,8 +243,8 @@ grey_flags_check(struct grey_bytes flags, struct grey_error *err)
 			i++;
 		else if (i < flag.size)
 			goto bad;
-		if (!flag_value_ok((struct grey_bytes){ flag.data + i,
-		    flag.size - i }))
+		if (!flag_value_ok(
+			(struct grey_bytes){ flag.data + i, flag.size - i }))
 			goto bad;
 	}
 	if (grey_record_flag(&record, "expires", NULL) &&
@@ -253,7 +254,8 @@ grey_flags_check(struct grey_bytes flags, struct grey_error *err)
 		    2000000000LL);
 	return GREY_OK;
 bad:
-	return grey_fail(err, GREY_INVALID, "'%.*s' is no flag: a name of "
+	return grey_fail(err, GREY_INVALID,
+	    "'%.*s' is no flag: a name of "
 	    "letters, digits, '-', '_', '.', then maybe =VALUE, where '%%' "
 	    "and bytes that do not print are written %%XX",
 	    (int)flag.size, flag.data);
@@ -268,7 +270,8 @@ copy_without(struct grey_bytes flags, const char *name,
 	size_t used = 0;
 
 	while (next_flag(&flags, &flag)) {
-		if (flag_is(flag, name) || used + 1 + flag.size > GREY_VALUE_MAX)
+		if (flag_is(flag, name) ||
+		    used + 1 + flag.size > GREY_VALUE_MAX)
 			continue;
 		if (used > 0)
 			buffer[used++] = ' ';
@@ -290,8 +293,8 @@ grey_flags_set(struct grey_bytes flags, const char *name, const char *value,
 		goto large;
 	used = copy_without(flags, name, buffer);
 	room = GREY_VALUE_MAX - used;
-	n = snprintf(buffer + used, room, "%s%s%s%s", used > 0 ? " " : "",
-	    name, value != NULL ? "=" : "", value != NULL ? value : "");
+	n = snprintf(buffer + used, room, "%s%s%s%s", used > 0 ? " " : "", name,
+	    value != NULL ? "=" : "", value != NULL ? value : "");
 	if (n < 0 || (size_t)n >= room)
 		goto large;
 	*flags_r = (struct grey_bytes){ buffer, used + (size_t)n };
@@ -308,7 +311,7 @@ grey_flags_remove(struct grey_bytes flags, const char *name,
 {
 	if (flags.size >= GREY_VALUE_MAX)
 		return grey_fail(err, GREY_INVALID, "the flags are too long");
-	*flags_r = (struct grey_bytes){ buffer,
-	    copy_without(flags, name, buffer) };
+	*flags_r =
+	    (struct grey_bytes){ buffer, copy_without(flags, name, buffer) };
 	return GREY_OK;
 }

@@ -19,18 +19,18 @@
 #include "status.h"
 
 /* No value is longer, padding included: it fits in one block of the file. */
-#define GREY_VALUE_MAX		4096
+#define GREY_VALUE_MAX 4096
 /*
  * A value's size is a multiple of this, so that nearly every update has the
  * size of what it replaces: the path that cannot damage the file.
  */
-#define GREY_VALUE_STEP		32
+#define GREY_VALUE_STEP 32
 
 struct grey_record {
-	int64_t			created;	/* first seen */
-	int64_t			used;		/* last passed, or created */
-	int64_t			count;		/* passes */
-	struct grey_bytes	flags;		/* "auto note=x"; borrowed */
+	int64_t created;         /* first seen */
+	int64_t used;            /* last passed, or created */
+	int64_t count;           /* passes */
+	struct grey_bytes flags; /* "auto note=x"; borrowed */
 };
 
 /*
@@ -47,8 +47,8 @@ enum grey_status grey_record_parse(struct grey_bytes value,
  * Returns GREY_OK, or GREY_INVALID if the flags are too long.
  */
 enum grey_status grey_record_format(const struct grey_record *record,
-    size_t old_size, char buffer[GREY_VALUE_MAX],
-    struct grey_bytes *value_r, struct grey_error *err);
+    size_t old_size, char buffer[GREY_VALUE_MAX], struct grey_bytes *value_r,
+    struct grey_error *err);
 
 /* Returns the part of a value that ${lookup dbm} shows: up to its NUL. */
 struct grey_bytes grey_record_text(struct grey_bytes value);
@@ -74,8 +74,8 @@ bool grey_record_expires(const struct grey_record *record, int64_t *time_r);
  * name of letters, digits, "-", "_" and "." with or without "=VALUE".
  * Returns GREY_OK, or GREY_INVALID with an error that quotes the flag.
  */
-enum grey_status grey_flags_check(struct grey_bytes flags,
-    struct grey_error *err);
+enum grey_status
+grey_flags_check(struct grey_bytes flags, struct grey_error *err);
 
 /*
  * Writes flags with NAME set to value (NULL: a flag without a value) or, with
@@ -83,8 +83,8 @@ enum grey_status grey_flags_check(struct grey_bytes flags,
  * Returns GREY_OK, or GREY_INVALID if they do not fit.
  */
 enum grey_status grey_flags_set(struct grey_bytes flags, const char *name,
-    const char *value, char buffer[GREY_VALUE_MAX],
-    struct grey_bytes *flags_r, struct grey_error *err);
+    const char *value, char buffer[GREY_VALUE_MAX], struct grey_bytes *flags_r,
+    struct grey_error *err);
 enum grey_status grey_flags_remove(struct grey_bytes flags, const char *name,
     char buffer[GREY_VALUE_MAX], struct grey_bytes *flags_r,
     struct grey_error *err);

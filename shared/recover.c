@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME_SIZE	(GREY_DB_NAME_MAX + 48)
-#define CORRUPT_TRIES	100
-#define ROOM_MORE	(1 << 20)	/* bytes, beside the file's size */
+#define NAME_SIZE     (GREY_DB_NAME_MAX + 48)
+#define CORRUPT_TRIES 100
+#define ROOM_MORE     (1 << 20) /* bytes, beside the file's size */
 
 /* The file that is being made; a name that no database can have. */
 static void
@@ -22,9 +22,8 @@ new_name(const struct greydb_place *place, char name[NAME_SIZE])
 
 /* Makes the new file and puts an empty database into it. */
 static enum grey_status
-start_new(const struct greydb_place *place,
-    const struct grey_directory *owner, size_t block_size, int *fd_r,
-    struct grey_error *err)
+start_new(const struct greydb_place *place, const struct grey_directory *owner,
+    size_t block_size, int *fd_r, struct grey_error *err)
 {
 	char name[NAME_SIZE];
 	enum grey_status status;
@@ -53,7 +52,7 @@ put_in_place(const struct greydb_place *place, struct grey_error *err)
 
 	new_name(place, name);
 	if (renameat(place->directory->fd, name, place->directory->fd,
-	    place->path->file) == -1)
+		place->path->file) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot rename '%s/%s': %s",
 		    place->path->directory, name, strerror(errno));
 	/* The name is as durable as the content. */
@@ -96,20 +95,19 @@ keep_old(const struct greydb_place *place, char name[NAME_SIZE],
 		    i == 0 ? "%s.corrupt-%lld" : "%s.corrupt-%lld.%d",
 		    place->path->file, (long long)place->now, i);
 		if (linkat(place->directory->fd, place->path->file,
-		    place->directory->fd, name, 0) == 0)
+			place->directory->fd, name, 0) == 0)
 			return GREY_OK;
 		if (errno != EEXIST)
 			break;
 	}
 	return grey_fail(err, GREY_FAILED, "cannot keep '%s/%s' as '%s': %s",
-	    place->path->directory, place->path->file, name,
-	    strerror(errno));
+	    place->path->directory, place->path->file, name, strerror(errno));
 }
 
 struct rescue {
-	const struct greydb_driver	*driver;
-	void				*handle;
-	int64_t				 records;
+	const struct greydb_driver *driver;
+	void *handle;
+	int64_t records;
 };
 
 /* The first of two with the same key is the one that stood in its place. */
@@ -140,8 +138,8 @@ fill_new(const struct greydb_place *place, int old, int new,
 	status = place->driver->open(new, GREYDB_FILL, &rescue.handle, err);
 	if (status != GREY_OK)
 		return GREY_FAILED;
-	status = place->driver->walk(old, true, rescue_record, &rescue, walk,
-	    err);
+	status =
+	    place->driver->walk(old, true, rescue_record, &rescue, walk, err);
 	closed = place->driver->close(rescue.handle, -1,
 	    status == GREY_OK ? err : &(struct grey_error){ .text = "" });
 	*records_r = rescue.records;
@@ -157,9 +155,8 @@ read_old(const struct greydb_place *place, int old,
     const struct grey_directory *owner, struct greydb_rewrite *rewrite,
     struct grey_error *err)
 {
-	struct greydb_walk walk = {
-		.problem = rewrite->problem, .arg = rewrite->arg
-	};
+	struct greydb_walk walk = { .problem = rewrite->problem,
+		.arg = rewrite->arg };
 	size_t block_size = rewrite->block_size;
 	enum grey_status status;
 	int new;
@@ -169,15 +166,16 @@ read_old(const struct greydb_place *place, int old,
 	status = start_new(place, owner, block_size, &new, err);
 	if (status != GREY_OK)
 		return status;
-	status = fill_new(place, old, new, &walk, &rewrite->records,
-	    &rewrite->why);
+	status =
+	    fill_new(place, old, new, &walk, &rewrite->records, &rewrite->why);
 	rewrite->lost = walk.lost + (status == GREY_DAMAGED);
 	if (status == GREY_DAMAGED)
 		status = GREY_OK;
 	else if (status != GREY_OK)
 		*err = rewrite->why;
 	if (status == GREY_OK && rewrite->lost > 0 && rewrite->lose_nothing)
-		return grey_fail(err, GREY_DAMAGED, "%lld place%s in it cannot "
+		return grey_fail(err, GREY_DAMAGED,
+		    "%lld place%s in it cannot "
 		    "be read: see exigrey check, exigrey repair",
 		    (long long)rewrite->lost, rewrite->lost == 1 ? "" : "s");
 	return status;
@@ -185,8 +183,7 @@ read_old(const struct greydb_place *place, int old,
 
 /* Without room it is better not begun: Exim's spool is on that disk. */
 static enum grey_status
-check_room(const struct greydb_place *place, off_t size,
-    struct grey_error *err)
+check_room(const struct greydb_place *place, off_t size, struct grey_error *err)
 {
 	struct statvfs fs;
 	uint64_t room;
@@ -196,7 +193,8 @@ check_room(const struct greydb_place *place, off_t size,
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (room >= (uint64_t)size + ROOM_MORE)
 		return GREY_OK;
-	return grey_fail(err, GREY_FAILED, "no space to rebuild it: %llu kB "
+	return grey_fail(err, GREY_FAILED,
+	    "no space to rebuild it: %llu kB "
 	    "are left on the file system, %llu are needed",
 	    (unsigned long long)room / 1000,
 	    ((unsigned long long)size + ROOM_MORE) / 1000);
@@ -214,9 +212,11 @@ rebuild(const struct greydb_place *place, int old,
 		    place->path->file, strerror(errno));
 	status = check_room(place, st.st_size, err);
 	if (status == GREY_OK)
-		status = read_old(place, old, &(struct grey_directory){
-		    .uid = st.st_uid, .gid = st.st_gid,
-		    .mode = st.st_mode & 0666 }, rewrite, err);
+		status = read_old(place, old,
+		    &(struct grey_directory){ .uid = st.st_uid,
+			.gid = st.st_gid,
+			.mode = st.st_mode & 0666 },
+		    rewrite, err);
 	if (status == GREY_OK && (rewrite->lost > 0 || rewrite->keep_old))
 		status = keep_old(place, rewrite->kept, err);
 	if (status == GREY_OK)
@@ -227,8 +227,8 @@ rebuild(const struct greydb_place *place, int old,
 }
 
 enum grey_status
-greydb_rebuild(const struct greydb_place *place,
-    struct greydb_rewrite *rewrite, struct grey_error *err)
+greydb_rebuild(const struct greydb_place *place, struct greydb_rewrite *rewrite,
+    struct grey_error *err)
 {
 	enum grey_status status;
 	int old;

@@ -8,19 +8,19 @@
 #include "greydb_driver.h"
 
 struct greydb_place {
-	const struct greydb_driver	*driver;
-	const struct grey_dbpath	*path;
-	const struct grey_directory	*directory;
-	struct grey_session		*session;
-	int64_t				 now;
+	const struct greydb_driver *driver;
+	const struct grey_dbpath *path;
+	const struct grey_directory *directory;
+	struct grey_session *session;
+	int64_t now;
 };
 
 /*
  * Makes a new, empty database where there is none.
  * Returns GREY_OK or GREY_FAILED.
  */
-enum grey_status greydb_make(const struct greydb_place *place,
-    struct grey_error *err);
+enum grey_status
+greydb_make(const struct greydb_place *place, struct grey_error *err);
 
 /*
  * Rebuilds the file and counts its records.  If some could not be read, the

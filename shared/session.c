@@ -26,8 +26,7 @@ read_boot_id(char boot_id[GREY_BOOT_ID + 1])
 }
 
 void
-grey_session_init(struct grey_session *session, grey_log_fn *log,
-    void *log_arg)
+grey_session_init(struct grey_session *session, grey_log_fn *log, void *log_arg)
 {
 	*session = (struct grey_session){ .log = log, .log_arg = log_arg };
 	read_boot_id(session->boot_id);

@@ -8,25 +8,25 @@
 #include <stdint.h>
 
 /* The length of Linux's boot id, a UUID, and of what stands in for it. */
-#define GREY_BOOT_ID	36
+#define GREY_BOOT_ID 36
 
 /* Takes one line for the administrator: what happened to which file. */
 typedef void grey_log_fn(void *arg, const char *text);
 
 /* After a lock timeout: which lock, and until when not to wait for it. */
 struct grey_breaker {
-	uint64_t	lock;		/* hash of its path; 0: none */
-	int64_t	until;		/* on the monotonic clock, in ns */
+	uint64_t lock; /* hash of its path; 0: none */
+	int64_t until; /* on the monotonic clock, in ns */
 };
 
-#define GREY_BREAKERS	4	/* stuck locks that are remembered */
+#define GREY_BREAKERS 4 /* stuck locks that are remembered */
 
 struct grey_session {
-	grey_log_fn		*log;
-	void			*log_arg;
-	struct grey_breaker	 breakers[GREY_BREAKERS];
-	char			 boot_id[GREY_BOOT_ID + 1];
-	int			 sync_sink;	/* -1, or where syncs go */
+	grey_log_fn *log;
+	void *log_arg;
+	struct grey_breaker breakers[GREY_BREAKERS];
+	char boot_id[GREY_BOOT_ID + 1];
+	int sync_sink; /* -1, or where syncs go */
 };
 
 /*

@@ -11,12 +11,12 @@
 #include "journal.h"
 #include "lockfile.h"
 
-#define COPY_STEP	(1 << 20)
+#define COPY_STEP (1 << 20)
 
 struct grey_snapshot {
-	const struct greydb_driver	*driver;
-	int				 fd;
-	int64_t				 records;
+	const struct greydb_driver *driver;
+	int fd;
+	int64_t records;
 };
 
 static enum grey_status
@@ -76,13 +76,16 @@ copy_somewhere(const struct grey_directory *directory, int from, int *to_r,
 	static const char *const places[] = { ".", "/var/tmp", "/tmp" };
 	enum grey_status status = GREY_FAILED;
 
-	for (size_t i = 0; status == GREY_FAILED &&
-	    i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0;
+	     status == GREY_FAILED && i < sizeof(places) / sizeof(places[0]);
+	     i++) {
 		*to_r = openat(directory->fd, places[i],
 		    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 		if (*to_r == -1) {
-			status = grey_fail(err, GREY_FAILED, "cannot make a "
-			    "temporary file: %s", strerror(errno));
+			status = grey_fail(err, GREY_FAILED,
+			    "cannot make a "
+			    "temporary file: %s",
+			    strerror(errno));
 			continue;
 		}
 		status = copy(from, *to_r, err);
@@ -130,9 +133,10 @@ copy_sound(struct grey_session *session, int lock, bool as_it_is,
 	int fd;
 
 	status = grey_journal_read(lock, &journal, err);
-	if (status == GREY_NOT_FOUND || (status == GREY_OK && !as_it_is &&
-	    (journal.operation != GREY_OP_NONE ||
-	    strcmp(journal.boot_id, session->boot_id) != 0)))
+	if (status == GREY_NOT_FOUND ||
+	    (status == GREY_OK && !as_it_is &&
+		(journal.operation != GREY_OP_NONE ||
+		    strcmp(journal.boot_id, session->boot_id) != 0)))
 		return GREY_DAMAGED;
 	if (status != GREY_OK)
 		return status;
@@ -173,7 +177,8 @@ take(struct grey_session *session, const struct grey_dbpath *path,
 	grey_lock_release(&lock);
 	(void)close(directory.fd);
 	return status == GREY_OK || status == GREY_NOT_FOUND ||
-	    status == GREY_DAMAGED ? status :
+		status == GREY_DAMAGED ?
+	    status :
 	    greydb_name_error(path, status, err);
 }
 
@@ -212,9 +217,9 @@ mend_and_take(struct grey_session *session, const struct grey_dbpath *path,
 }
 
 enum grey_status
-grey_snapshot_open(struct grey_session *session,
-    const struct grey_dbpath *path, const struct greydb_settings *settings,
-    struct grey_snapshot **snapshot_r, struct grey_error *err)
+grey_snapshot_open(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct grey_snapshot **snapshot_r,
+    struct grey_error *err)
 {
 	struct grey_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	struct grey_error unwanted;
@@ -234,9 +239,8 @@ grey_snapshot_open(struct grey_session *session,
 	else
 		grey_snapshot_close(&snapshot);
 	if (status == GREY_NOT_FOUND)
-		grey_error_set(err,
-		    "database '%s/%s': it does not exist", path->directory,
-		    path->file);
+		grey_error_set(err, "database '%s/%s': it does not exist",
+		    path->directory, path->file);
 	return status;
 }
 

@@ -38,13 +38,13 @@ enum grey_status grey_snapshot_walk(struct grey_snapshot *snapshot,
 
 /* What a check counts; the sizes are in bytes. */
 struct greydb_report {
-	int64_t	records;
-	int64_t	problems;
-	int64_t	file_size;
-	int64_t	free_space;	/* within the file */
-	int64_t	block_size;
-	int64_t	buckets;
-	int64_t	directory;	/* read anew by every call */
+	int64_t records;
+	int64_t problems;
+	int64_t file_size;
+	int64_t free_space; /* within the file */
+	int64_t block_size;
+	int64_t buckets;
+	int64_t directory; /* read anew by every call */
 };
 
 /*
@@ -53,9 +53,9 @@ struct greydb_report {
  * Returns GREY_OK; GREY_DAMAGED with the first problem, after problem (may be
  * NULL: the first ends the check) was told of each; GREY_FAILED.
  */
-enum grey_status grey_snapshot_check(struct grey_snapshot *snapshot,
-    bool keys, greydb_problem_fn *problem, void *arg,
-    struct greydb_report *report_r, struct grey_error *err);
+enum grey_status grey_snapshot_check(struct grey_snapshot *snapshot, bool keys,
+    greydb_problem_fn *problem, void *arg, struct greydb_report *report_r,
+    struct grey_error *err);
 
 /* Closes the snapshot; *snapshot becomes NULL. */
 void grey_snapshot_close(struct grey_snapshot **snapshot);

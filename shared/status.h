@@ -9,17 +9,17 @@
 
 enum grey_status {
 	GREY_OK,
-	GREY_NOT_FOUND,	/* no such key or file; no error, no text */
-	GREY_INVALID,	/* an argument or a setting is wrong */
-	GREY_BUSY,	/* the lock was not to be had in time */
-	GREY_FULL,	/* a limit that the administrator set is reached */
-	GREY_DAMAGED,	/* the file's content is broken */
-	GREY_FAILED	/* the system said no: space, rights, I/O, memory */
+	GREY_NOT_FOUND, /* no such key or file; no error, no text */
+	GREY_INVALID,   /* an argument or a setting is wrong */
+	GREY_BUSY,      /* the lock was not to be had in time */
+	GREY_FULL,      /* a limit that the administrator set is reached */
+	GREY_DAMAGED,   /* the file's content is broken */
+	GREY_FAILED     /* the system said no: space, rights, I/O, memory */
 };
 
 /* The text is for people: lower case, names what it is about, no full stop. */
 struct grey_error {
-	char	text[512];
+	char text[512];
 };
 
 /* Formats the text into err, which may be NULL. */

@@ -18,8 +18,8 @@ has_flag(const struct grey_record *record, const char *name)
 }
 
 bool
-grey_expired(const struct grey_record *record,
-    const struct grey_policy *policy, int64_t now)
+grey_expired(const struct grey_record *record, const struct grey_policy *policy,
+    int64_t now)
 {
 	int64_t expires;
 
@@ -34,8 +34,8 @@ grey_expired(const struct grey_record *record,
 }
 
 enum grey_state
-grey_state(const struct grey_record *record,
-    const struct grey_policy *policy, int64_t now)
+grey_state(const struct grey_record *record, const struct grey_policy *policy,
+    int64_t now)
 {
 	if (grey_expired(record, policy, now))
 		return GREY_STATE_EXPIRED;
@@ -49,9 +49,8 @@ grey_state(const struct grey_record *record,
 const char *
 grey_state_name(enum grey_state state)
 {
-	static const char *const names[GREY_STATES] = {
-		"grey", "passed", "auto", "kept", "expired"
-	};
+	static const char *const names[GREY_STATES] = { "grey", "passed",
+		"auto", "kept", "expired" };
 
 	return names[state];
 }
@@ -76,10 +75,10 @@ grey_judge_suffix(const struct grey_record *suffix,
 	    grey_expired(suffix, policy, now) ||
 	    has_flag(suffix, GREY_FLAG_TRAP))
 		return false;
-	*verdict_r = (struct grey_verdict){
-		.reason = GREY_WHITELISTED, .pass = true,
-		.store_suffix = true, .suffix = passed_once_more(suffix, now)
-	};
+	*verdict_r = (struct grey_verdict){ .reason = GREY_WHITELISTED,
+		.pass = true,
+		.store_suffix = true,
+		.suffix = passed_once_more(suffix, now) };
 	return true;
 }
 
@@ -90,7 +89,7 @@ may_whitelist(const struct grey_record *suffix,
 {
 	return suffix == NULL || grey_expired(suffix, policy, now) ||
 	    !(has_flag(suffix, GREY_FLAG_TRAP) ||
-	    has_flag(suffix, GREY_FLAG_KEEP));
+		has_flag(suffix, GREY_FLAG_KEEP));
 }
 
 static void
@@ -132,11 +131,12 @@ grey_judge_item(const struct grey_record *item, bool has_suffix,
 		verdict.pass = true;
 		verdict.store_item = true;
 		verdict.item = passed_once_more(&verdict.item, now);
-		verdict.store_suffix = has_suffix &&
-		    may_whitelist(suffix, policy, now);
+		verdict.store_suffix =
+		    has_suffix && may_whitelist(suffix, policy, now);
 		verdict.suffix = (struct grey_record){ .created = now,
-		    .used = now, .count = 1,
-		    .flags = grey_bytes_of(GREY_FLAG_AUTO) };
+			.used = now,
+			.count = 1,
+			.flags = grey_bytes_of(GREY_FLAG_AUTO) };
 	}
 	*verdict_r = verdict;
 }

@@ -13,35 +13,38 @@
 #include "record.h"
 
 enum grey_reason {
-	GREY_NEW,		/* unknown or expired: wait */
-	GREY_EARLY,		/* known, but the delay is not over: wait */
-	GREY_PASSED,		/* the delay is over */
-	GREY_KEPT,		/* whitelisted by the administrator */
-	GREY_WHITELISTED	/* its suffix is whitelisted */
+	GREY_NEW,        /* unknown or expired: wait */
+	GREY_EARLY,      /* known, but the delay is not over: wait */
+	GREY_PASSED,     /* the delay is over */
+	GREY_KEPT,       /* whitelisted by the administrator */
+	GREY_WHITELISTED /* its suffix is whitelisted */
 };
 
 struct grey_verdict {
-	enum grey_reason	reason;
-	bool			pass;		/* "no" from unseen */
-	int64_t			wait;		/* seconds until a pass; 0: now */
-	bool			store_item;
-	bool			store_suffix;
-	struct grey_record	item;		/* flags borrowed from the */
-	struct grey_record	suffix;		/* records that were judged */
+	enum grey_reason reason;
+	bool pass;    /* "no" from unseen */
+	int64_t wait; /* seconds until a pass; 0: now */
+	bool store_item;
+	bool store_suffix;
+	struct grey_record item;   /* flags borrowed from the */
+	struct grey_record suffix; /* records that were judged */
 };
 
 /* What an item or suffix is, for people. */
 enum grey_state {
-	GREY_STATE_GREY, GREY_STATE_PASSED, GREY_STATE_AUTO, GREY_STATE_KEPT,
+	GREY_STATE_GREY,
+	GREY_STATE_PASSED,
+	GREY_STATE_AUTO,
+	GREY_STATE_KEPT,
 	GREY_STATE_EXPIRED
 };
-#define GREY_STATES	5
+#define GREY_STATES 5
 
 /* Flags with a meaning here. */
-#define GREY_FLAG_AUTO		"auto"		/* by the program */
-#define GREY_FLAG_KEEP		"keep"		/* by the administrator */
-#define GREY_FLAG_EXPIRES	"expires"	/* expires=T */
-#define GREY_FLAG_TRAP		"trap"		/* never a whitelisting */
+#define GREY_FLAG_AUTO    "auto"    /* by the program */
+#define GREY_FLAG_KEEP    "keep"    /* by the administrator */
+#define GREY_FLAG_EXPIRES "expires" /* expires=T */
+#define GREY_FLAG_TRAP    "trap"    /* never a whitelisting */
 
 /*
  * Returns true if the record has expired: at expires=T, else, without keep, at

@@ -16,7 +16,7 @@
 
 #include "greylist.h"
 
-#define CALLS_MAX	2000000		/* it ends by itself */
+#define CALLS_MAX 2000000 /* it ends by itself */
 
 static int64_t
 microseconds(void)
@@ -47,9 +47,8 @@ input_ended(void)
 static bool
 call(struct grey_session *session, const struct grey_dbpath *path, long i)
 {
-	struct greylist_request request = {
-		.policy = grey_policy_default(), .now = (int64_t)time(NULL)
-	};
+	struct greylist_request request = { .policy = grey_policy_default(),
+		.now = (int64_t)time(NULL) };
 	struct greylist_answer answer;
 	struct grey_error err;
 	char item[80];
@@ -69,8 +68,9 @@ report(int64_t *took, long calls, long failures)
 {
 	qsort(took, (size_t)calls, sizeof(*took), compare);
 	(void)printf("calls %ld failures %ld p50 %" PRId64 " p99.9 %" PRId64
-	    " max %" PRId64 "\n", calls, failures, took[calls / 2],
-	    took[calls - 1 - calls / 1000], took[calls - 1]);
+		     " max %" PRId64 "\n",
+	    calls, failures, took[calls / 2], took[calls - 1 - calls / 1000],
+	    took[calls - 1]);
 }
 
 /* Calls until the input ends; returns the number of calls. */
@@ -88,7 +88,7 @@ call_for_a_while(struct grey_session *session, const struct grey_dbpath *path,
 		begin = start + calls * 1000000 / rate - microseconds();
 		if (begin > 0)
 			(void)usleep((useconds_t)begin);
-		else	/* what was missed while it waited is not made up */
+		else /* what was missed while it waited is not made up */
 			start = microseconds() - calls * 1000000 / rate;
 	}
 	return calls;
@@ -113,8 +113,8 @@ main(int argc, char *argv[])
 		return 2;
 	}
 	grey_session_init(&session, NULL, NULL);
-	calls = call_for_a_while(&session, &path, rate, records, took,
-	    &failures);
+	calls =
+	    call_for_a_while(&session, &path, rate, records, took, &failures);
 	if (calls > 0)
 		report(took, calls, failures);
 	return failures > 0;

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEOUT	30
+#define TIMEOUT 30
 
 static void
 die(const char *what)
@@ -60,8 +60,8 @@ start(int terminal, char *command[])
 
 /* What appeared since the last answer. */
 struct seen {
-	char	text[65536];
-	size_t	size;
+	char text[65536];
+	size_t size;
 };
 
 static bool
@@ -114,7 +114,8 @@ main(int argc, char *argv[])
 	while (separator < argc && strcmp(argv[separator], "--") != 0)
 		separator += 2;
 	if (separator + 1 >= argc) {
-		(void)fprintf(stderr, "usage: pty [EXPECT ANSWER]... -- "
+		(void)fprintf(stderr,
+		    "usage: pty [EXPECT ANSWER]... -- "
 		    "COMMAND [ARGUMENT]...\n");
 		return 125;
 	}
@@ -130,6 +131,5 @@ main(int argc, char *argv[])
 	}
 	if (waitpid(child, &status, 0) == -1)
 		die("cannot wait");
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-	    128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

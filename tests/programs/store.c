@@ -36,8 +36,8 @@ take_bytes(char *text, struct grey_bytes *bytes_r)
 
 	bytes_r->data = text;
 	for (; isxdigit((unsigned char)text[2 * n]); n++)
-		text[n] = (char)(digit(text[2 * n]) << 4 |
-		    digit(text[2 * n + 1]));
+		text[n] =
+		    (char)(digit(text[2 * n]) << 4 | digit(text[2 * n + 1]));
 	bytes_r->size = n;
 	return text + 2 * n;
 }
@@ -67,13 +67,13 @@ fill(struct greydb *db, long count)
 	struct grey_error err;
 
 	for (long i = 0; i < count; i++) {
-		const struct grey_record record = {
-			.created = 1000 + i, .used = 1000 + i,
-			.flags = { "", 0 }
-		};
+		const struct grey_record record = { .created = 1000 + i,
+			.used = 1000 + i,
+			.flags = { "", 0 } };
 		key.size = (size_t)snprintf(item, sizeof(item), "i%ld", i) + 1;
 		if (grey_record_format(&record, 0, buffer, &value, &err) !=
-		    GREY_OK || greydb_store(db, key, value, &err) != GREY_OK)
+			GREY_OK ||
+		    greydb_store(db, key, value, &err) != GREY_OK)
 			die(err.text);
 	}
 }
@@ -105,8 +105,8 @@ dump(struct grey_session *session, const struct grey_dbpath *path,
 	struct grey_error err;
 
 	if (grey_snapshot_open(session, path, settings, &snapshot, &err) !=
-	    GREY_OK || grey_snapshot_walk(snapshot, print_pair, NULL, &err) !=
-	    GREY_OK)
+		GREY_OK ||
+	    grey_snapshot_walk(snapshot, print_pair, NULL, &err) != GREY_OK)
 		die(err.text);
 	grey_snapshot_close(&snapshot);
 }
@@ -133,7 +133,7 @@ int
 main(int argc, char *argv[])
 {
 	const struct greydb_settings settings = { .timeout = 5,
-	    .create = true };
+		.create = true };
 	struct grey_session session;
 	struct grey_dbpath path;
 	struct grey_error err;

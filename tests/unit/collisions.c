@@ -4,11 +4,10 @@
  */
 #include "test.h"
 
-
 #include "gdbm_check.h"
 #include "journal.h"
 
-#define SWAPS	24	/* pairs of bytes that may change places */
+#define SWAPS 24 /* pairs of bytes that may change places */
 
 /* Keys number 0 to 2^24 - 1: all have the same hash. */
 static struct grey_bytes
@@ -59,12 +58,12 @@ a_bucket_of_them_is_enough(void **state)
 	test_db_begin(&test);
 	db = test_open(&test);
 	for (unsigned int i = 0; i < 400; i++) {
-		enum grey_status status = greydb_store(db, alike(i, key),
-		    value, &err);
+		enum grey_status status =
+		    greydb_store(db, alike(i, key), value, &err);
 		assert_true(status == GREY_OK || status == GREY_FULL);
 		taken += status == GREY_OK;
 	}
-	assert_int_equal(taken, 166);	/* a bucket of 4096 bytes */
+	assert_int_equal(taken, 166); /* a bucket of 4096 bytes */
 	assert_non_null(strstr(err.text, "alike"));
 	/* Others are not hindered, and the file is no larger for it. */
 	assert_int_equal(greydb_store(db, test_key("other"), value, &err),
@@ -100,13 +99,14 @@ one_that_was_announced_keeps_nobody_out(void **state)
 	fd = test_file(&test, "seen.lock", O_RDWR);
 	assert_int_equal(grey_journal_read(fd, &journal, &err), GREY_OK);
 	assert_int_equal(grey_journal_begin(fd, &journal, GREY_OP_STORE,
-	    alike(1000, key), value, &err), GREY_OK);
+			     alike(1000, key), value, &err),
+	    GREY_OK);
 	(void)close(fd);
 	test.lines = 0;
 	db = test_open(&test);
 	assert_int_equal(greydb_records(db), 166);
 	test_close(db);
-	assert_int_equal(test.lines, 2);	/* dropped, recovered */
+	assert_int_equal(test.lines, 2); /* dropped, recovered */
 	test_close(test_open(&test));
 	assert_int_equal(test.lines, 2);
 	test_db_end(&test);
@@ -139,12 +139,10 @@ honest_keys_are_all_taken(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(they_are_alike),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(they_are_alike),
 		cmocka_unit_test(a_bucket_of_them_is_enough),
 		cmocka_unit_test(one_that_was_announced_keeps_nobody_out),
-		cmocka_unit_test(honest_keys_are_all_taken)
-	};
+		cmocka_unit_test(honest_keys_are_all_taken) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,24 +4,23 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#define PROCESSES	32
-#define CALLS		250
-#define ITEMS		10
+#define PROCESSES 32
+#define CALLS     250
+#define ITEMS     10
 
 /* Shared by all: the passes that were answered. */
 struct tally {
-	int	passes[ITEMS];
-	int	suffix_passes;
-	int	failures;
-	char	error[512];
+	int passes[ITEMS];
+	int suffix_passes;
+	int failures;
+	char error[512];
 };
 
 static void
 call(struct test_db *test, struct tally *tally, int process, int i)
 {
-	struct greylist_request request = {
-		.policy = grey_policy_default(), .now = 1000
-	};
+	struct greylist_request request = { .policy = grey_policy_default(),
+		.now = 1000 };
 	struct greylist_answer answer;
 	struct grey_error err;
 	char item[64];
@@ -29,7 +28,7 @@ call(struct test_db *test, struct tally *tally, int process, int i)
 
 	request.policy.delay = 0;
 	request.policy.timeout = 60;
-	if (i % 5 == 4)		/* new to the file, which grows and splits */
+	if (i % 5 == 4) /* new to the file, which grows and splits */
 		(void)snprintf(item, sizeof(item), "own %d %d", process, i);
 	else
 		(void)snprintf(item, sizeof(item), "shared %d", n);
@@ -37,13 +36,12 @@ call(struct test_db *test, struct tally *tally, int process, int i)
 	if (i % 7 == 6)
 		request.key.suffix = grey_bytes_of("friend");
 	if (greylist_check(&test->session, &test->path, &request, &answer,
-	    &err) != GREY_OK) {
-		if (__atomic_fetch_add(&tally->failures, 1,
-		    __ATOMIC_SEQ_CST) == 0)
+		&err) != GREY_OK) {
+		if (__atomic_fetch_add(&tally->failures, 1, __ATOMIC_SEQ_CST) ==
+		    0)
 			memcpy(tally->error, err.text, sizeof(err.text));
 	} else if (answer.pass && answer.reason == GREY_WHITELISTED)
-		__atomic_fetch_add(&tally->suffix_passes, 1,
-		    __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&tally->suffix_passes, 1, __ATOMIC_SEQ_CST);
 	else if (answer.pass && i % 5 != 4)
 		__atomic_fetch_add(&tally->passes[n], 1, __ATOMIC_SEQ_CST);
 }
@@ -56,9 +54,10 @@ stored_count(struct test_db *test, const char *item)
 	struct grey_record record = { 0 };
 
 	if (greylist_record(&test->session, &test->path, &settings,
-	    grey_bytes_of(item), &value, NULL) == GREY_OK)
+		grey_bytes_of(item), &value, NULL) == GREY_OK)
 		assert_int_equal(grey_record_parse(greydb_value_bytes(&value),
-		    &record, NULL), GREY_OK);
+				     &record, NULL),
+		    GREY_OK);
 	greydb_value_free(&value);
 	return (long long)record.count;
 }
@@ -66,8 +65,8 @@ stored_count(struct test_db *test, const char *item)
 static void
 no_count_is_lost(void **state)
 {
-	struct tally *tally = mmap(NULL, sizeof(*tally),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tally *tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct test_db test;
 	char item[64];
 	long long total = 0;
@@ -108,9 +107,8 @@ no_count_is_lost(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_count_is_lost)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(
+	    no_count_is_lost) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

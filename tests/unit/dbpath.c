@@ -6,15 +6,13 @@ static void
 names_are_resolved(void **state)
 {
 	static const struct {
-		const char *name, *directory, *file;	/* NULL: refused */
-	} table[] = {
-		{ "seen", "/spool/grey", "seen" },
+		const char *name, *directory, *file; /* NULL: refused */
+	} table[] = { { "seen", "/spool/grey", "seen" },
 		{ "a.b_c-d", "/spool/grey", "a.b_c-d" },
-		{ "/var/x/seen", "/var/x", "seen" },
-		{ "/seen", "/", "seen" }, { "./seen", ".", "seen" },
-		{ "./a/seen", "./a", "seen" },
-		{ "/a/../seen", "/a/..", "seen" },
-		{ "", NULL, NULL }, { ".", NULL, NULL }, { "..", NULL, NULL },
+		{ "/var/x/seen", "/var/x", "seen" }, { "/seen", "/", "seen" },
+		{ "./seen", ".", "seen" }, { "./a/seen", "./a", "seen" },
+		{ "/a/../seen", "/a/..", "seen" }, { "", NULL, NULL },
+		{ ".", NULL, NULL }, { "..", NULL, NULL },
 		{ "a/b", NULL, NULL }, { "../seen", NULL, NULL },
 		{ "/", NULL, NULL }, { "./", NULL, NULL },
 		{ "/x/", NULL, NULL }, { "/x/..", NULL, NULL },
@@ -22,15 +20,14 @@ names_are_resolved(void **state)
 		{ "seen.lock-new", NULL, NULL },
 		{ "seen.corrupt-1", NULL, NULL }, { "a..b", NULL, NULL },
 		{ "a\nb", NULL, NULL }, { "a\033b", NULL, NULL },
-		{ "a\177", NULL, NULL }
-	};
+		{ "a\177", NULL, NULL } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct grey_error err = { .text = "" };
 		struct grey_dbpath got;
-		enum grey_status status = grey_dbpath_resolve(table[i].name,
-		    "/spool", &got, &err);
+		enum grey_status status =
+		    grey_dbpath_resolve(table[i].name, "/spool", &got, &err);
 		if (table[i].file == NULL) {
 			if (status != GREY_INVALID ||
 			    strstr(err.text, "DB") == NULL)
@@ -80,7 +77,8 @@ the_spool_directory_gets_its_grey(void **state)
 	(void)state;
 	test_db_begin(&test);
 	assert_int_equal(grey_dbpath_resolve("seen", test.directory, &path,
-	    &err), GREY_OK);
+			     &err),
+	    GREY_OK);
 	assert_int_equal(grey_directory_open(&path, false, &directory, &err),
 	    GREY_NOT_FOUND);
 	/* As Debian's spool: mode 2750 would not be taken over whole. */
@@ -112,11 +110,10 @@ the_spool_directory_gets_its_grey(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_resolved),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(
+						names_are_resolved),
 		cmocka_unit_test(lengths_are_limited),
-		cmocka_unit_test(the_spool_directory_gets_its_grey)
-	};
+		cmocka_unit_test(the_spool_directory_gets_its_grey) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

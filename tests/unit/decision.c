@@ -6,39 +6,39 @@
 
 #include "policy.h"
 
-#define NOW	1000000
-#define DAY	86400
+#define NOW 1000000
+#define DAY 86400
 
 /* Records are written relative to nothing: NOW is a round number. */
 static const struct row {
-	const char	*name;
-	const char	*item_before;	/* value of item "i"; NULL: none */
-	const char	*suffix_before;	/* value of item "s" */
-	const char	*key;		/* cut, unless suffix is given */
-	const char	*suffix;
-	const char	*options;
-	int64_t		 delay;
-	bool		 pass;
+	const char *name;
+	const char *item_before;   /* value of item "i"; NULL: none */
+	const char *suffix_before; /* value of item "s" */
+	const char *key;           /* cut, unless suffix is given */
+	const char *suffix;
+	const char *options;
+	int64_t delay;
+	bool pass;
 	enum grey_reason reason;
-	int64_t		 wait;
-	const char	*item_after;
-	const char	*suffix_after;
+	int64_t wait;
+	const char *item_after;
+	const char *suffix_after;
 } rows[] = {
-#define SEED	"grey=0 passed=0"
+#define SEED "grey=0 passed=0"
 	/* Exim::Grey's own behaviour, lifetimes switched off. */
-	{ "seed: unknown: wait", NULL, NULL, "i", NULL, SEED, 600,
-	    false, GREY_NEW, 600, "1000000 1000000 0", NULL },
+	{ "seed: unknown: wait", NULL, NULL, "i", NULL, SEED, 600, false,
+	    GREY_NEW, 600, "1000000 1000000 0", NULL },
 	{ "seed: too early: nothing changes", "999401 999401 0", NULL, "i",
 	    NULL, SEED, 600, false, GREY_EARLY, 1, "999401 999401 0", NULL },
 	{ "seed: the delay is over", "999400 999400 0", NULL, "i", NULL, SEED,
 	    600, true, GREY_PASSED, 0, "999400 1000000 1", NULL },
-	{ "seed: long over", "5 5 0", NULL, "i", NULL, SEED, 600,
-	    true, GREY_PASSED, 0, "5 1000000 1", NULL },
-	{ "seed: passes again", "5 7 41", NULL, "i", NULL, SEED, 600,
-	    true, GREY_PASSED, 0, "5 1000000 42", NULL },
+	{ "seed: long over", "5 5 0", NULL, "i", NULL, SEED, 600, true,
+	    GREY_PASSED, 0, "5 1000000 1", NULL },
+	{ "seed: passes again", "5 7 41", NULL, "i", NULL, SEED, 600, true,
+	    GREY_PASSED, 0, "5 1000000 42", NULL },
 	{ "seed: a passed one within a longer delay", "999999 999999 3", NULL,
-	    "i", NULL, SEED, 600, false, GREY_EARLY, 599,
-	    "999999 999999 3", NULL },
+	    "i", NULL, SEED, 600, false, GREY_EARLY, 599, "999999 999999 3",
+	    NULL },
 	{ "seed: a pass whitelists the suffix", "5 5 0", NULL, "i/s", NULL,
 	    SEED, 600, true, GREY_PASSED, 0, "5 1000000 1",
 	    "1000000 1000000 1 auto" },
@@ -47,8 +47,8 @@ static const struct row {
 	{ "seed: a whitelisted suffix passes at once", NULL, "5 6 1 auto",
 	    "i/s", NULL, SEED, 600, true, GREY_WHITELISTED, 0, NULL,
 	    "5 1000000 2 auto" },
-	{ "seed: a passed item under the suffix whitelists too", NULL,
-	    "5 6 3", "i/s", NULL, SEED, 600, true, GREY_WHITELISTED, 0, NULL,
+	{ "seed: a passed item under the suffix whitelists too", NULL, "5 6 3",
+	    "i/s", NULL, SEED, 600, true, GREY_WHITELISTED, 0, NULL,
 	    "5 1000000 4" },
 	{ "seed: a key that ends in the slash", NULL, NULL, "i/", NULL, SEED,
 	    600, false, GREY_NEW, 600, NULL, NULL },
@@ -58,12 +58,12 @@ static const struct row {
 	    SEED, 0, true, GREY_PASSED, 0, "1000000 1000000 1", NULL },
 
 	/* Deviations that stay with lifetimes switched off. */
-	{ "deviation: a grey record under the suffix whitelists nobody",
-	    NULL, "5 5 0", "i/s", NULL, SEED, 600, false, GREY_NEW, 600,
+	{ "deviation: a grey record under the suffix whitelists nobody", NULL,
+	    "5 5 0", "i/s", NULL, SEED, 600, false, GREY_NEW, 600,
 	    "1000000 1000000 0", "5 5 0" },
 	{ "deviation: a pass keeps the flags", "5 5 0 note=x y", NULL, "i",
-	    NULL, SEED, 600, true, GREY_PASSED, 0,
-	    "5 1000000 1 note=x y", NULL },
+	    NULL, SEED, 600, true, GREY_PASSED, 0, "5 1000000 1 note=x y",
+	    NULL },
 	{ "deviation: all flags of a suffix stay", NULL, "5 6 1 auto note=x",
 	    "i/s", NULL, SEED, 600, true, GREY_WHITELISTED, 0, NULL,
 	    "5 1000000 2 auto note=x" },
@@ -76,20 +76,18 @@ static const struct row {
 	{ "deviation: the count saturates", "5 5 9223372036854775807", NULL,
 	    "i", NULL, SEED, 600, true, GREY_PASSED, 0,
 	    "5 1000000 9223372036854775807", NULL },
-	{ "deviation: what does not parse is unknown", "hello", NULL, "i",
-	    NULL, SEED, 600, false, GREY_NEW, 600, "1000000 1000000 0",
-	    NULL },
+	{ "deviation: what does not parse is unknown", "hello", NULL, "i", NULL,
+	    SEED, 600, false, GREY_NEW, 600, "1000000 1000000 0", NULL },
 	{ "deviation: a suffix that does not parse", "5 5 0", "x y z auto",
 	    "i/s", NULL, SEED, 600, true, GREY_PASSED, 0, "5 1000000 1",
 	    "1000000 1000000 1 auto" },
 
 	/* The safe form: nothing is cut. */
-	{ "five arguments: the suffix is given", "5 5 0", NULL, "i", "s",
-	    SEED, 600, true, GREY_PASSED, 0, "5 1000000 1",
+	{ "five arguments: the suffix is given", "5 5 0", NULL, "i", "s", SEED,
+	    600, true, GREY_PASSED, 0, "5 1000000 1",
 	    "1000000 1000000 1 auto" },
-	{ "five arguments: a slash in the key cuts nothing", NULL,
-	    "5 6 1 auto", "i/s", "", SEED, 600, false, GREY_NEW, 600, NULL,
-	    "5 6 1 auto" },
+	{ "five arguments: a slash in the key cuts nothing", NULL, "5 6 1 auto",
+	    "i/s", "", SEED, 600, false, GREY_NEW, 600, NULL, "5 6 1 auto" },
 	{ "five arguments: empty suffix: none", "5 5 0", NULL, "i", "", SEED,
 	    600, true, GREY_PASSED, 0, "5 1000000 1", NULL },
 
@@ -100,28 +98,25 @@ static const struct row {
 	    600, false, GREY_NEW, 600, "1000000 1000000 0", NULL },
 	{ "passed: a second before its end", "5 999901 1", NULL, "i", NULL,
 	    "passed=100", 50, true, GREY_PASSED, 0, "5 1000000 2", NULL },
-	{ "passed: at its end", "5 999900 1", NULL, "i", NULL, "passed=100",
-	    50, false, GREY_NEW, 50, "1000000 1000000 0", NULL },
-	{ "passed counts from used, not created", "5 999999 1", NULL, "i",
-	    NULL, "passed=100", 50, true, GREY_PASSED, 0, "5 1000000 2",
-	    NULL },
+	{ "passed: at its end", "5 999900 1", NULL, "i", NULL, "passed=100", 50,
+	    false, GREY_NEW, 50, "1000000 1000000 0", NULL },
+	{ "passed counts from used, not created", "5 999999 1", NULL, "i", NULL,
+	    "passed=100", 50, true, GREY_PASSED, 0, "5 1000000 2", NULL },
 	{ "grey does not end what passed", "5 999999 1", NULL, "i", NULL,
 	    "grey=100 passed=0", 50, true, GREY_PASSED, 0, "5 1000000 2",
 	    NULL },
-	{ "passed does not end what waits", "999000 999000 0", NULL, "i",
-	    NULL, "passed=100", 600, true, GREY_PASSED, 0,
-	    "999000 1000000 1", NULL },
+	{ "passed does not end what waits", "999000 999000 0", NULL, "i", NULL,
+	    "passed=100", 600, true, GREY_PASSED, 0, "999000 1000000 1", NULL },
 	{ "an expired item loses its flags", "5 6 1 note=x", NULL, "i", NULL,
-	    "passed=100", 50, false, GREY_NEW, 50, "1000000 1000000 0",
-	    NULL },
+	    "passed=100", 50, false, GREY_NEW, 50, "1000000 1000000 0", NULL },
 	{ "an expired suffix whitelists nobody", NULL, "5 6 1 auto", "i/s",
 	    NULL, "passed=100", 50, false, GREY_NEW, 50, "1000000 1000000 0",
 	    "5 6 1 auto" },
 	{ "an expired suffix starts afresh", "999900 999900 0", "5 6 9 auto",
 	    "i/s", NULL, "passed=100", 50, true, GREY_PASSED, 0,
 	    "999900 1000000 1", "1000000 1000000 1 auto" },
-	{ "expires=: a second before", "5 6 1 expires=1000001", NULL, "i",
-	    NULL, "passed=100", 50, true, GREY_PASSED, 0,
+	{ "expires=: a second before", "5 6 1 expires=1000001", NULL, "i", NULL,
+	    "passed=100", 50, true, GREY_PASSED, 0,
 	    "5 1000000 2 expires=1000001", NULL },
 	{ "expires=: at its time", "999900 1000000 1 expires=1000000", NULL,
 	    "i", NULL, "passed=100", 50, false, GREY_NEW, 50,
@@ -134,34 +129,32 @@ static const struct row {
 	    "5 1000000 2", NULL },
 
 	/* By the administrator. */
-	{ "keep passes at once", "1000000 1000000 0 keep", NULL, "i", NULL,
-	    "", 600, true, GREY_KEPT, 0, "1000000 1000000 1 keep", NULL },
-	{ "keep never expires", "5 6 1 keep", NULL, "i", NULL, "passed=100",
-	    50, true, GREY_KEPT, 0, "5 1000000 2 keep", NULL },
-	{ "keep until expires=", "5 6 1 keep expires=1000001", NULL, "i",
-	    NULL, "passed=100", 50, true, GREY_KEPT, 0,
+	{ "keep passes at once", "1000000 1000000 0 keep", NULL, "i", NULL, "",
+	    600, true, GREY_KEPT, 0, "1000000 1000000 1 keep", NULL },
+	{ "keep never expires", "5 6 1 keep", NULL, "i", NULL, "passed=100", 50,
+	    true, GREY_KEPT, 0, "5 1000000 2 keep", NULL },
+	{ "keep until expires=", "5 6 1 keep expires=1000001", NULL, "i", NULL,
+	    "passed=100", 50, true, GREY_KEPT, 0,
 	    "5 1000000 2 keep expires=1000001", NULL },
 	{ "keep after expires=", "5 6 1 keep expires=999999", NULL, "i", NULL,
-	    "passed=100", 50, false, GREY_NEW, 50, "1000000 1000000 0",
-	    NULL },
-	{ "a kept suffix passes", NULL, "5 6 1 keep", "i/s", NULL,
-	    "passed=100", 50, true, GREY_WHITELISTED, 0, NULL,
-	    "5 1000000 2 keep" },
+	    "passed=100", 50, false, GREY_NEW, 50, "1000000 1000000 0", NULL },
+	{ "a kept suffix passes", NULL, "5 6 1 keep", "i/s", NULL, "passed=100",
+	    50, true, GREY_WHITELISTED, 0, NULL, "5 1000000 2 keep" },
 	{ "auto never replaces keep", "999900 999900 0", "5 6 0 keep", "i/s",
 	    NULL, "", 50, true, GREY_PASSED, 0, "999900 1000000 1",
 	    "5 6 0 keep" },
-	{ "but a keep that is over", "999900 999900 0",
-	    "5 6 0 keep expires=9", "i/s", NULL, "", 50, true, GREY_PASSED, 0,
-	    "999900 1000000 1", "1000000 1000000 1 auto" },
-	{ "a live trap whitelists nobody", NULL, "999999 999999 1 trap",
-	    "i/s", NULL, "", 50, false, GREY_NEW, 50, "1000000 1000000 0",
+	{ "but a keep that is over", "999900 999900 0", "5 6 0 keep expires=9",
+	    "i/s", NULL, "", 50, true, GREY_PASSED, 0, "999900 1000000 1",
+	    "1000000 1000000 1 auto" },
+	{ "a live trap whitelists nobody", NULL, "999999 999999 1 trap", "i/s",
+	    NULL, "", 50, false, GREY_NEW, 50, "1000000 1000000 0",
 	    "999999 999999 1 trap" },
 	{ "auto never replaces a live trap", "999900 999900 0",
 	    "999999 999999 1 trap", "i/s", NULL, "", 50, true, GREY_PASSED, 0,
 	    "999900 1000000 1", "999999 999999 1 trap" },
-	{ "but a trap that is over", "999900 999900 0",
-	    "5 5 1 trap expires=9", "i/s", NULL, "", 50, true, GREY_PASSED,
-	    0, "999900 1000000 1", "1000000 1000000 1 auto" },
+	{ "but a trap that is over", "999900 999900 0", "5 5 1 trap expires=9",
+	    "i/s", NULL, "", 50, true, GREY_PASSED, 0, "999900 1000000 1",
+	    "1000000 1000000 1 auto" },
 	{ "the item is its own suffix", "5 5 0", NULL, "i", "i", SEED, 600,
 	    true, GREY_PASSED, 0, "1000000 1000000 1 auto", NULL },
 };
@@ -192,24 +185,23 @@ expect(struct test_db *test, const char *row, const char *when,
 	if (want == NULL && status != GREY_NOT_FOUND)
 		fail_msg("%s: %s: item %s: got '%s', want none", row, when,
 		    item, value.data);
-	if (want != NULL && (status != GREY_OK ||
-	    strcmp(value.data, want) != 0))
+	if (want != NULL &&
+	    (status != GREY_OK || strcmp(value.data, want) != 0))
 		fail_msg("%s: %s: item %s: got '%s' %s, want '%s'", row, when,
-		    item, value.data == NULL ? "nothing" : value.data,
-		    err.text, want);
+		    item, value.data == NULL ? "nothing" : value.data, err.text,
+		    want);
 	greydb_value_free(&value);
 }
 
 static struct greylist_request
 request_of(const struct row *row)
 {
-	struct greylist_request request = {
-		.policy = grey_policy_default(), .now = NOW
-	};
+	struct greylist_request request = { .policy = grey_policy_default(),
+		.now = NOW };
 	struct grey_error err;
 
 	if (grey_policy_options(grey_bytes_of(row->options), &request.policy,
-	    &err) != GREY_OK)
+		&err) != GREY_OK)
 		fail_msg("%s: %s", row->name, err.text);
 	request.policy.delay = row->delay;
 	if (row->suffix == NULL)
@@ -229,8 +221,8 @@ ask(struct test_db *test, const struct row *row, bool dry_run)
 	struct grey_error err;
 
 	request.dry_run = dry_run;
-	if (greylist_check(&test->session, &test->path, &request, &got,
-	    &err) != GREY_OK)
+	if (greylist_check(&test->session, &test->path, &request, &got, &err) !=
+	    GREY_OK)
 		fail_msg("%s: %s", row->name, err.text);
 	if (got.pass != row->pass || got.reason != row->reason ||
 	    got.wait != row->wait)
@@ -267,15 +259,15 @@ every_row(void **state)
 static bool
 passes(struct test_db *test, const char *key, int64_t now)
 {
-	struct greylist_request request = {
-		.key = grey_key_split(grey_bytes_of(key)),
-		.policy = grey_policy_default(), .now = now
-	};
+	struct greylist_request request = { .key = grey_key_split(
+						grey_bytes_of(key)),
+		.policy = grey_policy_default(),
+		.now = now };
 	struct greylist_answer answer;
 	struct grey_error err;
 
 	if (greylist_check(&test->session, &test->path, &request, &answer,
-	    &err) != GREY_OK)
+		&err) != GREY_OK)
 		fail_msg("%s", err.text);
 	return answer.pass;
 }
@@ -312,9 +304,8 @@ a_dry_run_makes_no_file(void **state)
 static void
 max_records_stops_new_ones_only(void **state)
 {
-	struct greylist_request request = {
-		.policy = grey_policy_default(), .now = NOW
-	};
+	struct greylist_request request = { .policy = grey_policy_default(),
+		.now = NOW };
 	struct greylist_answer answer;
 	struct grey_error err;
 	struct test_db test;
@@ -325,18 +316,22 @@ max_records_stops_new_ones_only(void **state)
 	request.policy.max_records = 2;
 	request.key.item = grey_bytes_of("two");
 	assert_int_equal(greylist_check(&test.session, &test.path, &request,
-	    &answer, &err), GREY_OK);
+			     &answer, &err),
+	    GREY_OK);
 	request.key.item = grey_bytes_of("three");
 	assert_int_equal(greylist_check(&test.session, &test.path, &request,
-	    &answer, &err), GREY_FULL);
+			     &answer, &err),
+	    GREY_FULL);
 	assert_non_null(strstr(err.text, "max_records"));
 	request.key.item = grey_bytes_of("one");
 	assert_int_equal(greylist_check(&test.session, &test.path, &request,
-	    &answer, &err), GREY_OK);
+			     &answer, &err),
+	    GREY_OK);
 	/* A pass still passes, but whitelists no further suffix. */
 	request.key.suffix = grey_bytes_of("new");
 	assert_int_equal(greylist_check(&test.session, &test.path, &request,
-	    &answer, &err), GREY_OK);
+			     &answer, &err),
+	    GREY_OK);
 	assert_true(answer.pass);
 	expect(&test, "max_records", "after", "new", NULL);
 	test_db_end(&test);
@@ -362,13 +357,11 @@ what_does_not_parse_is_reported(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row),
 		cmocka_unit_test(the_story_in_four_steps),
 		cmocka_unit_test(a_dry_run_makes_no_file),
 		cmocka_unit_test(max_records_stops_new_ones_only),
-		cmocka_unit_test(what_does_not_parse_is_reported)
-	};
+		cmocka_unit_test(what_does_not_parse_is_reported) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

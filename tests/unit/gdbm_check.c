@@ -3,25 +3,25 @@
 
 #include "gdbm_check.h"
 
-#define RECORDS	1000
+#define RECORDS 1000
 
 /* Byte offsets in a bucket and its elements: GDBM 1.23, gdbmdefs.h. */
-#define BUCKET_BITS	104
-#define BUCKET_COUNT	108
-#define SPACE_COUNT	0
-#define FIRST_SPACE	8	/* int size, off_t at */
-#define ELEMENTS	112
-#define ELEMENT_SIZE	24
-#define ELEMENT_AT	8
-#define ELEMENT_KEY	16	/* its size */
+#define BUCKET_BITS  104
+#define BUCKET_COUNT 108
+#define SPACE_COUNT  0
+#define FIRST_SPACE  8 /* int size, off_t at */
+#define ELEMENTS     112
+#define ELEMENT_SIZE 24
+#define ELEMENT_AT   8
+#define ELEMENT_KEY  16 /* its size */
 
 struct damage {
-	struct test_db		test;
-	struct grey_gdbm_file	file;
-	off_t			bucket;		/* the first one */
-	off_t			element;	/* a full place in it */
-	off_t			other;		/* and another */
-	int			fd;
+	struct test_db test;
+	struct grey_gdbm_file file;
+	off_t bucket;  /* the first one */
+	off_t element; /* a full place in it */
+	off_t other;   /* and another */
+	int fd;
 };
 
 static void
@@ -66,7 +66,8 @@ begin(struct damage *d)
 	for (int i = 0; i < RECORDS; i++) {
 		(void)snprintf(key, sizeof(key), "key %d", i);
 		assert_int_equal(greydb_store(db, test_key(key),
-		    (struct grey_bytes){ "value", 6 }, &err), GREY_OK);
+				     (struct grey_bytes){ "value", 6 }, &err),
+		    GREY_OK);
 	}
 	test_close(db);
 	d->fd = test_file(&d->test, "seen", O_RDWR);
@@ -97,21 +98,21 @@ misplace(struct damage *d)
 	for (size_t i = 0; i < d->file.entries; i++)
 		put64(d, d->file.directory_at + (off_t)i * 8,
 		    d->file.directory[(i + d->file.entries / 2) %
-		    d->file.entries]);
+			d->file.entries]);
 }
 
 static void
 wrong_span(struct damage *d)
 {
-	put32(d, d->bucket + BUCKET_BITS, get32(d, d->bucket + BUCKET_BITS) +
-	    1);
+	put32(d, d->bucket + BUCKET_BITS,
+	    get32(d, d->bucket + BUCKET_BITS) + 1);
 }
 
 static void
 wrong_count(struct damage *d)
 {
-	put32(d, d->bucket + BUCKET_COUNT, get32(d, d->bucket +
-	    BUCKET_COUNT) - 1);
+	put32(d, d->bucket + BUCKET_COUNT,
+	    get32(d, d->bucket + BUCKET_COUNT) - 1);
 }
 
 static void
@@ -144,8 +145,8 @@ used_space_free(struct damage *d)
 {
 	put32(d, d->bucket + SPACE_COUNT, 1);
 	put32(d, d->bucket + FIRST_SPACE, 5);
-	put64(d, d->bucket + FIRST_SPACE + 8, get64(d, d->element +
-	    ELEMENT_AT));
+	put64(d, d->bucket + FIRST_SPACE + 8,
+	    get64(d, d->element + ELEMENT_AT));
 }
 
 static void
@@ -225,13 +226,12 @@ chain_to_itself(struct damage *d)
 }
 
 static const struct {
-	const char	*name;
-	void		(*make)(struct damage *);
-	const char	*want;		/* in the error */
-	bool		 keys;		/* only when keys are read */
-} cases[] = {
-	{ "records in the wrong bucket", misplace, "hash does not lead",
-	    false },
+	const char *name;
+	void (*make)(struct damage *);
+	const char *want; /* in the error */
+	bool keys;        /* only when keys are read */
+} cases[] = { { "records in the wrong bucket", misplace, "hash does not lead",
+		  false },
 	{ "a bucket of the wrong width", wrong_span, "wrong places", false },
 	{ "a wrong count", wrong_count, "miscounts", false },
 	{ "a key with another hash", wrong_hash, "has not the hash", true },
@@ -254,8 +254,7 @@ static const struct {
 	{ "a wrong block size", wrong_block_size, "block size", false },
 	{ "a directory beyond the end", wrong_directory, "outside the file",
 	    false },
-	{ "a chain that comes back", chain_to_itself, "", false }
-};
+	{ "a chain that comes back", chain_to_itself, "", false } };
 
 static void
 count_problem(void *arg, const char *text)
@@ -278,21 +277,23 @@ finds_each_damage(void **state)
 
 		begin(&d);
 		assert_int_equal(grey_gdbm_check(d.fd, true, NULL, NULL,
-		    &report, &err), GREY_OK);
+				     &report, &err),
+		    GREY_OK);
 		assert_int_equal(report.records, RECORDS);
 		cases[i].make(&d);
 		if (grey_gdbm_check(d.fd, cases[i].keys, NULL, NULL, &report,
-		    &err) != GREY_DAMAGED)
+			&err) != GREY_DAMAGED)
 			fail_msg("%s: not found", cases[i].name);
 		if (strstr(err.text, cases[i].want) == NULL)
 			fail_msg("%s: got '%s', want '%s'", cases[i].name,
 			    err.text, cases[i].want);
-		if ((grey_gdbm_check(d.fd, false, NULL, NULL, &report,
-		    &err) == GREY_OK) != cases[i].keys)
+		if ((grey_gdbm_check(d.fd, false, NULL, NULL, &report, &err) ==
+			GREY_OK) != cases[i].keys)
 			fail_msg("%s: without reading keys", cases[i].name);
 		/* All of them, to the end. */
 		assert_int_equal(grey_gdbm_check(d.fd, true, count_problem,
-		    &problems, &report, &err), GREY_DAMAGED);
+				     &problems, &report, &err),
+		    GREY_DAMAGED);
 		if (problems != report.problems || problems == 0)
 			fail_msg("%s: %d problems told, %lld counted",
 			    cases[i].name, problems,
@@ -318,12 +319,13 @@ each_damage_is_recovered_from(void **state)
 		memset(d.test.session.boot_id, 'b', GREY_BOOT_ID);
 		db = test_open(&d.test);
 		assert_int_equal(greydb_store(db, test_key("new"),
-		    (struct grey_bytes){ "value", 6 }, &err), GREY_OK);
+				     (struct grey_bytes){ "value", 6 }, &err),
+		    GREY_OK);
 		test_close(db);
 		fd = test_file(&d.test, "seen", O_RDONLY);
 		/* What only reading every key shows is left to "check". */
 		if (grey_gdbm_check(fd, !cases[i].keys, NULL, NULL, &report,
-		    &err) != GREY_OK)
+			&err) != GREY_OK)
 			fail_msg("%s: %s", cases[i].name, err.text);
 		if (report.records > RECORDS + 1)
 			fail_msg("%s: %lld records", cases[i].name,
@@ -336,10 +338,8 @@ each_damage_is_recovered_from(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_each_damage),
-		cmocka_unit_test(each_damage_is_recovered_from)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(finds_each_damage),
+		cmocka_unit_test(each_damage_is_recovered_from) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,8 +36,8 @@ expect_stored(struct greydb *db, struct grey_bytes key,
 
 	assert_int_equal(status, want != NULL ? GREY_OK : GREY_NOT_FOUND);
 	if (want != NULL)
-		assert_true(grey_bytes_equal(greydb_value_bytes(&value),
-		    *want));
+		assert_true(
+		    grey_bytes_equal(greydb_value_bytes(&value), *want));
 	greydb_value_free(&value);
 }
 
@@ -62,9 +62,8 @@ expect_sound(struct test_db *test)
 static void
 stores_fetches_deletes(void **state)
 {
-	static const struct grey_bytes values[] = {
-		{ "", 0 }, { "x", 1 }, { "a\0b\377", 4 }
-	};
+	static const struct grey_bytes values[] = { { "", 0 }, { "x", 1 },
+		{ "a\0b\377", 4 } };
 	struct test_db test;
 	struct greydb *db;
 	char key[64], all[256];
@@ -105,7 +104,7 @@ stores_fetches_deletes(void **state)
 	test_db_end(&test);
 }
 
-#define MANY	20000
+#define MANY 20000
 
 static enum grey_status
 count_visit(void *arg, struct grey_bytes key, struct grey_bytes value,
@@ -135,7 +134,8 @@ a_snapshot_has_each_record_once(void **state)
 	(void)state;
 	test_db_begin(&test);
 	assert_int_equal(grey_snapshot_open(&test.session, &test.path,
-	    &settings, &snapshot, &err), GREY_NOT_FOUND);
+			     &settings, &snapshot, &err),
+	    GREY_NOT_FOUND);
 	assert_int_equal(test_files(&test, "seen"), 0);
 	db = test_open(&test);
 	assert_int_equal(greydb_batch(db, &err), GREY_OK);
@@ -144,15 +144,16 @@ a_snapshot_has_each_record_once(void **state)
 		    (struct grey_bytes){ value, sizeof(value) });
 	test_close(db);
 	expect_sound(&test);
-	if (grey_snapshot_open(&test.session, &test.path, &settings,
-	    &snapshot, &err) != GREY_OK)
+	if (grey_snapshot_open(&test.session, &test.path, &settings, &snapshot,
+		&err) != GREY_OK)
 		fail_msg("%s", err.text);
 	assert_int_equal(grey_snapshot_records(snapshot), MANY);
 	/* What changes now is not in it. */
 	db = test_open(&test);
 	for (int i = 0; i < MANY; i += 2)
 		assert_int_equal(greydb_delete(db, numbered(key, "many", i),
-		    &err), GREY_OK);
+				     &err),
+		    GREY_OK);
 	test_close(db);
 	if (grey_snapshot_walk(snapshot, count_visit, seen, &err) != GREY_OK)
 		fail_msg("%s", err.text);
@@ -196,8 +197,8 @@ a_batch_that_dies_is_recovered_from(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	test.lines = 0;
-	if (grey_snapshot_open(&test.session, &test.path, &settings,
-	    &snapshot, &err) != GREY_OK)
+	if (grey_snapshot_open(&test.session, &test.path, &settings, &snapshot,
+		&err) != GREY_OK)
 		fail_msg("%s", err.text);
 	assert_true(grey_snapshot_records(snapshot) >= 100 &&
 	    grey_snapshot_records(snapshot) <= 200);
@@ -264,7 +265,8 @@ another_boot_checks_the_structure(void **state)
 		swap[1] = file.directory[0];
 		assert_true(swap[0] != swap[1]);
 		assert_int_equal(pwrite(fd, &swap[0], sizeof(off_t),
-		    file.directory_at), sizeof(off_t));
+				     file.directory_at),
+		    sizeof(off_t));
 		grey_gdbm_end(&file);
 	}
 	(void)close(fd);
@@ -281,9 +283,8 @@ another_boot_checks_the_structure(void **state)
 static void
 a_later_version_is_refused(void **state)
 {
-	const struct greydb_settings settings = {
-		.timeout = 1, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
@@ -294,8 +295,9 @@ a_later_version_is_refused(void **state)
 	fd = test_file(&test, "seen.lock", O_RDWR | O_CREAT);
 	assert_int_equal(dprintf(fd, "exigrey-lock 2 something else\n"), 30);
 	(void)close(fd);
-	assert_int_equal(greydb_open(&test.session, &test.path, &settings,
-	    &db, &err), GREY_FAILED);
+	assert_int_equal(greydb_open(&test.session, &test.path, &settings, &db,
+			     &err),
+	    GREY_FAILED);
 	assert_non_null(strstr(err.text, "version 2"));
 	test_db_end(&test);
 }
@@ -308,13 +310,13 @@ static void
 what_cannot_be_read_is_set_aside(void **state)
 {
 	static const struct {
-		const char	*name, *content;
-		size_t		 size;
-	} table[] = {
-		{ "empty", "", 0 }, { "a byte", "x", 1 },
-		{ "text", "This is no database, or is it?  It is long enough "
-		    "to hold a header.", 67 }
-	};
+		const char *name, *content;
+		size_t size;
+	} table[] = { { "empty", "", 0 }, { "a byte", "x", 1 },
+		{ "text",
+		    "This is no database, or is it?  It is long enough "
+		    "to hold a header.",
+		    67 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -342,16 +344,14 @@ what_cannot_be_read_is_set_aside(void **state)
 static void
 a_file_of_another_kind_is_left_alone(void **state)
 {
-	const struct greydb_settings settings = {
-		.timeout = 1, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
 	char sqlite[4096] = "SQLite format 3", berkeley[4096] = "";
 	char text[4096] = "127.0.0.1 localhost";
 	const uint32_t magic = 0x061561;
 	const char *const contents[] = { sqlite, berkeley, text };
-	const char *const names[] = {
-		"SQLite", "Berkeley DB", "nothing says that exigrey made it"
-	};
+	const char *const names[] = { "SQLite", "Berkeley DB",
+		"nothing says that exigrey made it" };
 
 	(void)state;
 	memcpy(berkeley + 12, &magic, sizeof(magic));
@@ -367,7 +367,8 @@ a_file_of_another_kind_is_left_alone(void **state)
 		assert_int_equal(write(fd, contents[i], 4096), 4096);
 		(void)close(fd);
 		assert_int_equal(greydb_open(&test.session, &test.path,
-		    &settings, &db, &err), GREY_FAILED);
+				     &settings, &db, &err),
+		    GREY_FAILED);
 		if (strstr(err.text, names[i]) == NULL)
 			fail_msg("%s: %s", names[i], err.text);
 		assert_int_equal(test_files(&test, "corrupt"), 0);
@@ -409,9 +410,8 @@ milliseconds(void)
 static void
 a_stuck_lock_costs_one_timeout(void **state)
 {
-	const struct greydb_settings settings = {
-		.timeout = 1, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
@@ -426,7 +426,8 @@ a_stuck_lock_costs_one_timeout(void **state)
 	start = milliseconds();
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(greydb_open(&test.session, &test.path,
-		    &settings, &db, &err), GREY_BUSY);
+				     &settings, &db, &err),
+		    GREY_BUSY);
 	assert_non_null(strstr(err.text, "seen.lock"));
 	start = milliseconds() - start;
 	assert_true(start >= 1000 && start <= 1900);
@@ -439,9 +440,8 @@ a_stuck_lock_costs_one_timeout(void **state)
 static void
 two_stuck_locks_cost_two_timeouts(void **state)
 {
-	const struct greydb_settings settings = {
-		.timeout = 1, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
 	struct test_db test[2];
 	struct grey_error err;
 	struct greydb *db;
@@ -460,7 +460,8 @@ two_stuck_locks_cost_two_timeouts(void **state)
 	}
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(greydb_open(&test[0].session,
-		    &test[i % 2].path, &settings, &db, &err), GREY_BUSY);
+				     &test[i % 2].path, &settings, &db, &err),
+		    GREY_BUSY);
 	took = milliseconds() - took;
 	assert_true(took >= 2000 && took < 2900);
 	for (int i = 0; i < 2; i++) {
@@ -484,7 +485,8 @@ a_deleted_lock_stops_the_writer(void **state)
 	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
 	assert_int_equal(unlink(name), 0);
 	assert_int_equal(greydb_store(db, test_key("k"),
-	    (struct grey_bytes){ "v", 1 }, &err), GREY_FAILED);
+			     (struct grey_bytes){ "v", 1 }, &err),
+	    GREY_FAILED);
 	assert_non_null(strstr(err.text, "lock file"));
 	test_close(db);
 	expect_sound(&test);
@@ -494,9 +496,8 @@ a_deleted_lock_stops_the_writer(void **state)
 static void
 strange_files_are_refused(void **state)
 {
-	const struct greydb_settings settings = {
-		.timeout = 1, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
@@ -506,8 +507,8 @@ strange_files_are_refused(void **state)
 		char name[96];
 
 		test_db_begin(&test);
-		(void)snprintf(name, sizeof(name), "%s/seen%s",
-		    test.directory, i < 3 ? "" : ".lock");
+		(void)snprintf(name, sizeof(name), "%s/seen%s", test.directory,
+		    i < 3 ? "" : ".lock");
 		if (i == 0)
 			assert_int_equal(symlink("/etc/passwd", name), 0);
 		else if (i == 1)
@@ -515,7 +516,7 @@ strange_files_are_refused(void **state)
 		else
 			assert_int_equal(mkdir(name, 0700), 0);
 		if (greydb_open(&test.session, &test.path, &settings, &db,
-		    &err) != GREY_FAILED)
+			&err) != GREY_FAILED)
 			fail_msg("case %d is opened", i);
 		assert_non_null(strstr(err.text, "seen"));
 		if (i >= 2)
@@ -527,9 +528,8 @@ strange_files_are_refused(void **state)
 static void
 a_world_writable_directory_is_refused(void **state)
 {
-	const struct greydb_settings settings = {
-		.timeout = 1, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
 	struct grey_error err;
 	struct test_db test;
 	struct greydb *db;
@@ -537,8 +537,9 @@ a_world_writable_directory_is_refused(void **state)
 	(void)state;
 	test_db_begin(&test);
 	assert_int_equal(chmod(test.directory, 0777), 0);
-	assert_int_equal(greydb_open(&test.session, &test.path, &settings,
-	    &db, &err), GREY_FAILED);
+	assert_int_equal(greydb_open(&test.session, &test.path, &settings, &db,
+			     &err),
+	    GREY_FAILED);
 	assert_non_null(strstr(err.text, "everybody"));
 	assert_int_equal(chmod(test.directory, 0750), 0);
 	test_close(test_open(&test));
@@ -560,8 +561,8 @@ a_world_writable_directory_is_refused(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stores_fetches_deletes),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(
+						stores_fetches_deletes),
 		cmocka_unit_test(a_snapshot_has_each_record_once),
 		cmocka_unit_test(a_batch_that_dies_is_recovered_from),
 		cmocka_unit_test(another_boot_checks_the_structure),
@@ -573,8 +574,7 @@ main(void)
 		cmocka_unit_test(two_stuck_locks_cost_two_timeouts),
 		cmocka_unit_test(a_deleted_lock_stops_the_writer),
 		cmocka_unit_test(strange_files_are_refused),
-		cmocka_unit_test(a_world_writable_directory_is_refused)
-	};
+		cmocka_unit_test(a_world_writable_directory_is_refused) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

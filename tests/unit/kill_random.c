@@ -13,23 +13,23 @@
 
 #include "gdbm_check.h"
 
-#define WRITERS		8
-#define KILLS		300
-#define KEYS		40		/* of each writer */
-#define LONGEST_LIFE	300000		/* ns, after its first answer */
+#define WRITERS      8
+#define KILLS        300
+#define KEYS         40     /* of each writer */
+#define LONGEST_LIFE 300000 /* ns, after its first answer */
 
 /* Shared: what each writer was told of each of its keys. */
 struct told {
-	int64_t	passes;		/* calls that were answered "no" */
-	int64_t	doubtful;	/* killed while one was under way */
-	int	asking;
+	int64_t passes;   /* calls that were answered "no" */
+	int64_t doubtful; /* killed while one was under way */
+	int asking;
 };
 
 struct shared {
-	struct told	told[WRITERS][KEYS];
-	int		answers[WRITERS];	/* since the writer's start */
-	int		failures;
-	char		error[512];
+	struct told told[WRITERS][KEYS];
+	int answers[WRITERS]; /* since the writer's start */
+	int failures;
+	char error[512];
 };
 
 static void
@@ -38,9 +38,9 @@ write_for_ever(struct test_db *test, struct shared *shared, int writer)
 	unsigned int seed = (unsigned int)getpid();
 
 	for (;;) {
-		struct greylist_request request = {
-			.policy = grey_policy_default(), .now = 1000
-		};
+		struct greylist_request request = { .policy =
+							grey_policy_default(),
+			.now = 1000 };
 		struct greylist_answer answer;
 		struct grey_error err;
 		int key = rand_r(&seed) % KEYS;
@@ -55,9 +55,9 @@ write_for_ever(struct test_db *test, struct shared *shared, int writer)
 		request.policy.timeout = 60;
 		__atomic_store_n(&told->asking, 1, __ATOMIC_SEQ_CST);
 		if (greylist_check(&test->session, &test->path, &request,
-		    &answer, &err) != GREY_OK) {
+			&answer, &err) != GREY_OK) {
 			if (__atomic_fetch_add(&shared->failures, 1,
-			    __ATOMIC_SEQ_CST) == 0)
+				__ATOMIC_SEQ_CST) == 0)
 				memcpy(shared->error, err.text,
 				    sizeof(err.text));
 		} else if (answer.pass)
@@ -116,14 +116,15 @@ check_counts(struct test_db *test, const struct shared *shared)
 			if (greydb_fetch(db, test_key(item), &value, &err) ==
 			    GREY_OK)
 				assert_int_equal(grey_record_parse(
-				    greydb_value_bytes(&value), &record,
-				    &err), GREY_OK);
+						     greydb_value_bytes(&value),
+						     &record, &err),
+				    GREY_OK);
 			greydb_value_free(&value);
 			if (record.count < told->passes ||
 			    record.count > told->passes + told->doubtful)
 				fail_msg("'%s': %lld answered, %lld in doubt, "
-				    "but %lld stored", item,
-				    (long long)told->passes,
+					 "but %lld stored",
+				    item, (long long)told->passes,
 				    (long long)told->doubtful,
 				    (long long)record.count);
 		}
@@ -164,13 +165,12 @@ nothing_is_lost(void **state)
 	for (int i = 0; i < WRITERS; i++)
 		pids[i] = start(&test, shared, i);
 	for (int i = 0; i < kills; i++) {
-		const struct timespec life = {
-			.tv_nsec = rand() % LONGEST_LIFE
-		};
+		const struct timespec life = { .tv_nsec =
+						   rand() % LONGEST_LIFE };
 		const int writer = i % WRITERS;
 
 		while (__atomic_load_n(&shared->answers[writer],
-		    __ATOMIC_SEQ_CST) == 0)
+			   __ATOMIC_SEQ_CST) == 0)
 			(void)usleep(50);
 		(void)nanosleep(&life, NULL);
 		end(shared, writer, pids[writer]);
@@ -192,9 +192,7 @@ nothing_is_lost(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_lost)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_lost) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,14 +23,14 @@
  * With blocks of 512 bytes a bucket has 16 records and the directory 64
  * entries at first: from so many records on it is about to be doubled.
  */
-#define BLOCK_SIZE	512
-#define FIRST_RECORDS	664
-#define OPERATIONS	60
-#define KEYS		4000
-#define VALUE_SIZES	3
+#define BLOCK_SIZE    512
+#define FIRST_RECORDS 664
+#define OPERATIONS    60
+#define KEYS          4000
+#define VALUE_SIZES   3
 
-static long writes_left = -1;	/* -1: no limit */
-static bool disk_full;		/* then the database's writes fail instead */
+static long writes_left = -1; /* -1: no limit */
+static bool disk_full;        /* then the database's writes fail instead */
 
 /* Returns false if the write is to fail. */
 static bool
@@ -47,13 +47,12 @@ count_write(void)
 	return true;
 }
 
-#define EXPORT	__attribute__((visibility("default")))
+#define EXPORT __attribute__((visibility("default")))
 EXPORT ssize_t write(int fd, const void *data, size_t size);
 EXPORT ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at);
 EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count,
     off64_t at);
-EXPORT int renameat(int from_dir, const char *from, int to_dir,
-    const char *to);
+EXPORT int renameat(int from_dir, const char *from, int to_dir, const char *to);
 
 ssize_t
 write(int fd, const void *data, size_t size)
@@ -65,35 +64,40 @@ write(int fd, const void *data, size_t size)
 ssize_t
 pwrite64(int fd, const void *data, size_t size, off64_t at)
 {
-	return !disk_full && !count_write() ? -1 : syscall(SYS_pwrite64, fd, data, size, at);
+	return !disk_full && !count_write() ?
+	    -1 :
+	    syscall(SYS_pwrite64, fd, data, size, at);
 }
 
 ssize_t
 pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
 {
-	return !count_write() ? -1 : syscall(SYS_pwritev, fd, parts, count, (long)at,
-	    (long)(at >> 32));
+	return !count_write() ?
+	    -1 :
+	    syscall(SYS_pwritev, fd, parts, count, (long)at, (long)(at >> 32));
 }
 
 int
 renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-	return !count_write() ? -1 : (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
+	return !count_write() ?
+	    -1 :
+	    (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
 }
 
 /* What the database must hold: a size of value for each key, 0: none. */
 struct model {
-	char	keys[KEYS][24];
-	int	sizes[KEYS];
-	int	records;
+	char keys[KEYS][24];
+	int sizes[KEYS];
+	int records;
 };
 
 static void
 make_keys(struct model *model)
 {
 	for (int i = 0; i < KEYS; i++)
-		(void)snprintf(model->keys[i], sizeof(model->keys[i]),
-		    "key %d", i);
+		(void)snprintf(model->keys[i], sizeof(model->keys[i]), "key %d",
+		    i);
 }
 
 static struct grey_bytes
@@ -115,7 +119,7 @@ apply(struct test_db *test, struct model *model, int key, int size)
 	status = size == 0 ?
 	    greydb_delete(db, test_key(model->keys[key]), &err) :
 	    greydb_store(db, test_key(model->keys[key]),
-	    value_of(key, size, buffer), &err);
+		value_of(key, size, buffer), &err);
 	if (status != GREY_OK)
 		fail_msg("%s", err.text);
 	test_close(db);
@@ -157,11 +161,10 @@ check_all(struct test_db *test, struct model *model)
 	int fd;
 
 	if (grey_snapshot_open(&test->session, &test->path, &settings,
-	    &snapshot, &err) != GREY_OK)
+		&snapshot, &err) != GREY_OK)
 		fail_msg("%s", err.text);
 	assert_int_equal(grey_snapshot_records(snapshot), model->records);
-	if (grey_snapshot_walk(snapshot, check_record, model, &err) !=
-	    GREY_OK)
+	if (grey_snapshot_walk(snapshot, check_record, model, &err) != GREY_OK)
 		fail_msg("%s", err.text);
 	grey_snapshot_close(&snapshot);
 	fd = test_file(test, "seen", O_RDONLY);
@@ -200,8 +203,7 @@ copy_database(const struct test_db *from, const struct test_db *to)
 
 /* Runs the operation in a process that dies before write number limit. */
 static bool
-dies(struct test_db *test, struct model *model, int key, int size,
-    long limit)
+dies(struct test_db *test, struct model *model, int key, int size, long limit)
 {
 	int status;
 	pid_t pid = fork();
@@ -226,8 +228,7 @@ dies(struct test_db *test, struct model *model, int key, int size,
  * look at last whether the database is right.
  */
 static void
-recover_with_deaths(struct test_db *test, struct model *model,
-    bool with_deaths)
+recover_with_deaths(struct test_db *test, struct model *model, bool with_deaths)
 {
 	for (long limit = 0; with_deaths && limit < 1000; limit++) {
 		int status;
@@ -254,10 +255,13 @@ choose(struct model *model, int operation, int *size_r)
 	int key;
 
 	random = random * 1103515245 + 12345;
-	key = operation % 3 != 2 ? FIRST_RECORDS + operation :
+	key = operation % 3 != 2 ?
+	    FIRST_RECORDS + operation :
 	    (int)(random >> 16) % (FIRST_RECORDS + operation);
-	*size_r = model->sizes[key] == 0 ? 1 + (int)(random >> 8) % VALUE_SIZES :
-	    operation % 2 == 0 ? 0 : 1 + model->sizes[key] % VALUE_SIZES;
+	*size_r = model->sizes[key] == 0 ?
+	    1 + (int)(random >> 8) % VALUE_SIZES :
+	    operation % 2 == 0 ? 0 :
+				 1 + model->sizes[key] % VALUE_SIZES;
 	return key;
 }
 
@@ -272,7 +276,7 @@ fill(struct test_db *base, struct model *model)
 	make_keys(model);
 	test_close(test_open(base));
 	if (greydb_rewrite(&base->session, &base->path, &settings, &rewrite,
-	    &err) != GREY_OK)
+		&err) != GREY_OK)
 		fail_msg("%s", err.text);
 	for (int i = 0; i < FIRST_RECORDS; i++) {
 		apply(base, model, i, 1);
@@ -344,9 +348,9 @@ static enum grey_status
 try_full(struct test_db *test, struct model *model, int key, int size,
     long limit)
 {
-	const struct greydb_settings settings = {
-		.timeout = 10, .now = 1000, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 10,
+		.now = 1000,
+		.create = true };
 	struct grey_error err = { .text = "" };
 	enum grey_status status, closed;
 	struct greydb *db;
@@ -354,13 +358,12 @@ try_full(struct test_db *test, struct model *model, int key, int size,
 
 	writes_left = limit;
 	disk_full = true;
-	status = greydb_open(&test->session, &test->path, &settings, &db,
-	    &err);
+	status = greydb_open(&test->session, &test->path, &settings, &db, &err);
 	if (status == GREY_OK) {
 		status = size == 0 ?
 		    greydb_delete(db, test_key(model->keys[key]), &err) :
 		    greydb_store(db, test_key(model->keys[key]),
-		    value_of(key, size, buffer), &err);
+			value_of(key, size, buffer), &err);
 		closed = greydb_close(&db, NULL);
 		status = status == GREY_OK ? closed : status;
 	}
@@ -422,8 +425,7 @@ a_full_disk_at_every_write(void **state)
 	}
 	assert_true(failures > OPERATIONS * 2);
 	/* Most failures leave the file whole: nobody has to recover. */
-	print_message("# %ld failures, %ld recoveries\n", failures,
-	    recoveries);
+	print_message("# %ld failures, %ld recoveries\n", failures, recoveries);
 	assert_true(recoveries < failures / 2);
 	test_db_end(&base);
 	test_db_end(&test);
@@ -432,10 +434,9 @@ a_full_disk_at_every_write(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_write_of_every_operation),
-		cmocka_unit_test(a_full_disk_at_every_write)
-	};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(
+						every_write_of_every_operation),
+		cmocka_unit_test(a_full_disk_at_every_write) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

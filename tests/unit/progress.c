@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
-static int64_t elapsed_ns;	/* ns */
+static int64_t elapsed_ns; /* ns */
 
 /* A clock that stands still until it is set. */
 static int
@@ -21,11 +21,11 @@ clock_of_test(clockid_t clock, struct timespec *ts)
 #undef clock_gettime
 
 struct terminal {
-	int	fd;		/* what appears on it */
-	int	own;		/* what is written here appears there */
-	int	pipe[2];
-	int	output;		/* of the test itself */
-	int	error;
+	int fd;  /* what appears on it */
+	int own; /* what is written here appears there */
+	int pipe[2];
+	int output; /* of the test itself */
+	int error;
 };
 
 static struct terminal terminal;
@@ -55,7 +55,7 @@ static void
 lead_to(const struct terminal *t, int descriptor, bool to_terminal)
 {
 	int fd = to_terminal ? open(ptsname(t->fd), O_RDWR | O_NOCTTY) :
-	    dup(t->pipe[1]);
+			       dup(t->pipe[1]);
 
 	assert_true(fd != -1);
 	(void)dup2(fd, descriptor);
@@ -118,24 +118,27 @@ shows_how_much_how_fast_how_long(void **state)
 	lead_to(t, STDOUT_FILENO, false);
 	progress_begin(&progress, "reading", 1000000, false);
 	progress_step(&progress, 1000);
-	assert_string_equal(appeared(t), "");		/* no second yet */
+	assert_string_equal(appeared(t), ""); /* no second yet */
 	elapsed_ns += SECOND - 1;
 	progress_step(&progress, 49000);
 	assert_string_equal(appeared(t), "");
 	elapsed_ns += 1;
 	progress_step(&progress, 200000);
-	assert_string_equal(appeared(t), "\rreading "
+	assert_string_equal(appeared(t),
+	    "\rreading "
 	    "[#######.......................]  25 %, 250000/s, 3s left\033[K");
 	elapsed_ns += EVERY - 1;
 	progress_step(&progress, 1000);
-	assert_string_equal(appeared(t), "");		/* too soon */
+	assert_string_equal(appeared(t), ""); /* too soon */
 	elapsed_ns = 9 * SECOND;
 	progress_step(&progress, 249000);
-	assert_string_equal(appeared(t), "\rreading "
+	assert_string_equal(appeared(t),
+	    "\rreading "
 	    "[###############...............]  50 %, 125000/s, 4s left\033[K");
 	elapsed_ns = 10 * SECOND;
-	progress_step(&progress, 700000);		/* more than said */
-	assert_string_equal(appeared(t), "\rreading "
+	progress_step(&progress, 700000); /* more than said */
+	assert_string_equal(appeared(t),
+	    "\rreading "
 	    "[##############################] 100 %, 240000/s, 0s left\033[K");
 	progress_end(&progress);
 	assert_string_equal(appeared(t), "\r\033[K");
@@ -195,14 +198,14 @@ static void
 only_where_it_can(void **state)
 {
 	static const struct {
-		const char	*name;
-		const char	*kind;		/* TERM; NULL: none */
-		bool		 error;		/* leads to the terminal */
-		bool		 output;
-		bool		 lists;
-		bool		 want;
-	} cases[] = {
-		{ "all on the terminal", "xterm", true, true, false, true },
+		const char *name;
+		const char *kind; /* TERM; NULL: none */
+		bool error;       /* leads to the terminal */
+		bool output;
+		bool lists;
+		bool want;
+	} cases[] = { { "all on the terminal", "xterm", true, true, false,
+			  true },
 		{ "output elsewhere", "xterm", true, false, false, true },
 		{ "a list elsewhere", "xterm", true, false, true, true },
 		{ "a list on it", "xterm", true, true, true, false },
@@ -210,8 +213,7 @@ only_where_it_can(void **state)
 		{ "all elsewhere", "xterm", false, false, true, false },
 		{ "a dumb terminal", "dumb", true, true, false, false },
 		{ "TERM empty", "", true, true, false, false },
-		{ "no TERM", NULL, true, true, false, false }
-	};
+		{ "no TERM", NULL, true, true, false, false } };
 	struct terminal *t = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -34,17 +34,15 @@ static void
 small_ones_are_exact(void **state)
 {
 	static const struct {
-		int64_t	last;		/* the values are 1 to last */
-		double	part;
-		int64_t	want;
-	} cases[] = {
-		{ 1, 0.5, 1 }, { 1, 0.99, 1 }, { 2, 0.5, 1 }, { 3, 0.5, 2 },
-		{ 4, 0.5, 2 }, { 5, 0.5, 3 }, { 5, 0.9, 5 }, { 6, 0.9, 6 },
-		{ 10, 0.9, 9 }, { 11, 0.9, 10 }, { 14, 0.9, 13 },
+		int64_t last; /* the values are 1 to last */
+		double part;
+		int64_t want;
+	} cases[] = { { 1, 0.5, 1 }, { 1, 0.99, 1 }, { 2, 0.5, 1 },
+		{ 3, 0.5, 2 }, { 4, 0.5, 2 }, { 5, 0.5, 3 }, { 5, 0.9, 5 },
+		{ 6, 0.9, 6 }, { 10, 0.9, 9 }, { 11, 0.9, 10 }, { 14, 0.9, 13 },
 		{ 10, 0.99, 10 }, { 100, 0.5, 50 }, { 100, 0.9, 90 },
 		{ 100, 0.99, 99 }, { 101, 0.99, 100 }, { 100, 0, 1 },
-		{ 100, 1, 100 }, { 127, 1, 127 }
-	};
+		{ 100, 1, 100 }, { 127, 1, 127 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -91,8 +89,8 @@ large_ones_are_near(void **state)
 	size_t last = 0;
 
 	(void)state;
-	for (int64_t value = 1; value < INT64_MAX / 3; value += 1 + value /
-	    50) {
+	for (int64_t value = 1; value < INT64_MAX / 3;
+	     value += 1 + value / 50) {
 		const size_t step = step_of(value);
 		const int64_t top = value_of(step);
 		if (step < last || step >= QUANTILE_SIZE || top < value)
@@ -117,13 +115,12 @@ large_ones_are_near(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(of_nothing, begin),
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(of_nothing,
+						begin),
 		cmocka_unit_test_setup(small_ones_are_exact, begin),
 		cmocka_unit_test_setup(a_single_value_is_exact, begin),
 		cmocka_unit_test_setup(negative_counts_as_nothing, begin),
-		cmocka_unit_test_setup(large_ones_are_near, begin)
-	};
+		cmocka_unit_test_setup(large_ones_are_near, begin) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

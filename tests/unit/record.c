@@ -3,39 +3,40 @@
 #include "record.h"
 
 /* A value written as a C string literal may hold NULs. */
-#define VALUE(text)	{ text, sizeof(text) - 1 }
+#define VALUE(text) \
+	{ \
+		text, sizeof(text) - 1 \
+	}
 
 static const struct {
-	const char		*name;
-	struct grey_bytes	 value;
-	bool			 parses;
-	int64_t			 created, used, count;
-	const char		*flags;
+	const char *name;
+	struct grey_bytes value;
+	bool parses;
+	int64_t created, used, count;
+	const char *flags;
 } cases[] = {
 	{ "as Exim::Grey writes it", VALUE("1 2 3\0"), true, 1, 2, 3, "" },
 	{ "with a flag", VALUE("1 2 1 auto\0"), true, 1, 2, 1, "auto" },
 	{ "without NUL", VALUE("1 2 3"), true, 1, 2, 3, "" },
 	{ "padded", VALUE("1 2 3\0\0\0\0\0"), true, 1, 2, 3, "" },
-	{ "flags with values", VALUE("1 2 3 keep note=a%20b x-1\0"), true,
-	    1, 2, 3, "keep note=a%20b x-1" },
+	{ "flags with values", VALUE("1 2 3 keep note=a%20b x-1\0"), true, 1, 2,
+	    3, "keep note=a%20b x-1" },
 	{ "zeros", VALUE("0 0 0\0"), true, 0, 0, 0, "" },
 	{ "the largest", VALUE("9223372036854775807 0 9223372036854775807\0"),
 	    true, INT64_MAX, 0, INT64_MAX, "" },
-	{ "too large", VALUE("9223372036854775808 0 0\0"), false,
-	    0, 0, 0, "" },
+	{ "too large", VALUE("9223372036854775808 0 0\0"), false, 0, 0, 0, "" },
 	{ "leading zero", VALUE("01 2 3\0"), false, 0, 0, 0, "" },
 	{ "negative", VALUE("-1 2 3\0"), false, 0, 0, 0, "" },
 	{ "two numbers", VALUE("1 2\0"), false, 0, 0, 0, "" },
 	{ "two spaces", VALUE("1  2 3\0"), false, 0, 0, 0, "" },
 	{ "space at the end", VALUE("1 2 3 \0"), false, 0, 0, 0, "" },
-	{ "space after the flags", VALUE("1 2 3 auto \0"), false,
-	    0, 0, 0, "" },
+	{ "space after the flags", VALUE("1 2 3 auto \0"), false, 0, 0, 0, "" },
 	{ "a letter in the count", VALUE("1 2 3x\0"), false, 0, 0, 0, "" },
 	{ "a tab", VALUE("1\t2 3\0"), false, 0, 0, 0, "" },
 	{ "more after NUL", VALUE("1 2 3\0auto"), false, 0, 0, 0, "" },
 	{ "a flag without name", VALUE("1 2 3 =x\0"), false, 0, 0, 0, "" },
-	{ "a flag with a control byte", VALUE("1 2 3 a\033b\0"), false,
-	    0, 0, 0, "" },
+	{ "a flag with a control byte", VALUE("1 2 3 a\033b\0"), false, 0, 0, 0,
+	    "" },
 	{ "empty", VALUE(""), false, 0, 0, 0, "" },
 	{ "words", VALUE("hello\0"), false, 0, 0, 0, "" },
 };
@@ -47,19 +48,21 @@ parses(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct grey_record got = { 0 };
 		struct grey_error err = { .text = "" };
-		bool ok = grey_record_parse(cases[i].value, &got, &err) ==
-		    GREY_OK;
+		bool ok =
+		    grey_record_parse(cases[i].value, &got, &err) == GREY_OK;
 		if (ok != cases[i].parses)
 			fail_msg("%s: parses: got %d, want %d (%s)",
 			    cases[i].name, ok, cases[i].parses, err.text);
-		if (ok && (got.created != cases[i].created ||
-		    got.used != cases[i].used ||
-		    got.count != cases[i].count || !grey_bytes_equal(got.flags,
-		    grey_bytes_of(cases[i].flags))))
-			fail_msg("%s: got '%lld %lld %lld %.*s'",
-			    cases[i].name, (long long)got.created,
-			    (long long)got.used, (long long)got.count,
-			    (int)got.flags.size, got.flags.data);
+		if (ok &&
+		    (got.created != cases[i].created ||
+			got.used != cases[i].used ||
+			got.count != cases[i].count ||
+			!grey_bytes_equal(got.flags,
+			    grey_bytes_of(cases[i].flags))))
+			fail_msg("%s: got '%lld %lld %lld %.*s'", cases[i].name,
+			    (long long)got.created, (long long)got.used,
+			    (long long)got.count, (int)got.flags.size,
+			    got.flags.data);
 		if (!ok && err.text[0] == '\0')
 			fail_msg("%s: no error text", cases[i].name);
 	}
@@ -118,9 +121,8 @@ the_count_saturates(void **state)
 static void
 flags_are_found(void **state)
 {
-	struct grey_record record = {
-		.flags = grey_bytes_of("keeper keep=1 expires=77 note=")
-	};
+	struct grey_record record = { .flags = grey_bytes_of(
+					  "keeper keep=1 expires=77 note=") };
 	struct grey_bytes value;
 	int64_t expires = 0;
 
@@ -157,19 +159,21 @@ flags_are_set_and_removed(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		assert_int_equal(grey_flags_set(grey_bytes_of(table[i].flags),
-		    table[i].name, table[i].value, buffer, &got, NULL),
+				     table[i].name, table[i].value, buffer,
+				     &got, NULL),
 		    GREY_OK);
-		assert_true(grey_bytes_equal(got,
-		    grey_bytes_of(table[i].set)));
-		assert_int_equal(grey_flags_remove(
-		    grey_bytes_of(table[i].flags), table[i].name, buffer,
-		    &got, NULL), GREY_OK);
-		assert_true(grey_bytes_equal(got,
-		    grey_bytes_of(table[i].removed)));
+		assert_true(grey_bytes_equal(got, grey_bytes_of(table[i].set)));
+		assert_int_equal(grey_flags_remove(grey_bytes_of(
+						       table[i].flags),
+				     table[i].name, buffer, &got, NULL),
+		    GREY_OK);
+		assert_true(
+		    grey_bytes_equal(got, grey_bytes_of(table[i].removed)));
 	}
 	memset(large, 'x', sizeof(large));
 	assert_int_equal(grey_flags_set((struct grey_bytes){ large,
-	    GREY_VALUE_MAX - 3 }, "keep", NULL, buffer, &got, NULL),
+					    GREY_VALUE_MAX - 3 },
+			     "keep", NULL, buffer, &got, NULL),
 	    GREY_INVALID);
 }
 
@@ -177,23 +181,21 @@ static void
 typed_flags_are_checked(void **state)
 {
 	static const struct {
-		const char	*flags;
-		bool		 ok;
-	} table[] = {
-		{ "", true }, { "keep", true }, { "keep note=a%20b", true },
-		{ "expires=5", true }, { "expires=", false },
-		{ "expires=x", false }, { "a  b", false }, { " a", false },
-		{ "a ", false }, { "=x", false }, { "n=%2", false },
-		{ "n=%zz", false }, { "n=%41", true }, { "a/b", false },
-		{ "n=\033[1m", false }, { "n=\303\244", false },
-		{ "n=a=b", true }
-	};
+		const char *flags;
+		bool ok;
+	} table[] = { { "", true }, { "keep", true },
+		{ "keep note=a%20b", true }, { "expires=5", true },
+		{ "expires=", false }, { "expires=x", false },
+		{ "a  b", false }, { " a", false }, { "a ", false },
+		{ "=x", false }, { "n=%2", false }, { "n=%zz", false },
+		{ "n=%41", true }, { "a/b", false }, { "n=\033[1m", false },
+		{ "n=\303\244", false }, { "n=a=b", true } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct grey_error err;
 		if ((grey_flags_check(grey_bytes_of(table[i].flags), &err) ==
-		    GREY_OK) != table[i].ok)
+			GREY_OK) != table[i].ok)
 			fail_msg("'%s': want %s", table[i].flags,
 			    table[i].ok ? "ok" : "an error");
 	}
@@ -202,14 +204,12 @@ typed_flags_are_checked(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parses),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(parses),
 		cmocka_unit_test(formats_with_padding),
 		cmocka_unit_test(the_count_saturates),
 		cmocka_unit_test(flags_are_found),
 		cmocka_unit_test(flags_are_set_and_removed),
-		cmocka_unit_test(typed_flags_are_checked)
-	};
+		cmocka_unit_test(typed_flags_are_checked) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

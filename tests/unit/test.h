@@ -20,11 +20,11 @@
 #include "greylist.h"
 
 struct test_db {
-	char			directory[64];
-	struct grey_dbpath	path;
-	struct grey_session	session;
-	char			log[1024];	/* the last line */
-	int			lines;
+	char directory[64];
+	struct grey_dbpath path;
+	struct grey_session session;
+	char log[1024]; /* the last line */
+	int lines;
 };
 
 static inline void
@@ -96,9 +96,9 @@ test_files(const struct test_db *db, const char *text)
 static inline struct greydb *
 test_open(struct test_db *test)
 {
-	const struct greydb_settings settings = {
-		.timeout = 10, .now = 1000, .create = true
-	};
+	const struct greydb_settings settings = { .timeout = 10,
+		.now = 1000,
+		.create = true };
 	struct grey_error err;
 	struct greydb *db;
 
