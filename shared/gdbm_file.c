@@ -8,64 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/*
- * The structs as libgdbm writes them (GDBM 1.23, gdbmdefs.h; the same since
- * 1.8.3), in the byte order and with the padding of this machine.
- */
-struct disk_extent {
-	int size;
-	off_t at;
-};
-
-struct disk_header {
-	int magic;
-	int block_size;
-	off_t directory;
-	int directory_size;
-	int bits;
-	int bucket_size;
-	int elements;
-	off_t next_block;
-};
-
-/* The extended header, of files with a sync counter, has this in between. */
-struct disk_extension {
-	int version;
-	unsigned syncs;
-	int padding[6];
-};
-
-struct disk_space {
-	int size; /* extents that fit */
-	int count;
-	off_t next; /* the next table */
-	struct disk_extent extents[1];
-};
-
-struct disk_element {
-	int hash; /* -1: an empty place */
-	char key_start[4];
-	off_t at;
-	int key_size;
-	int value_size;
-};
-
-struct disk_bucket {
-	int space_count;
-	struct disk_extent space[6];
-	int bits;
-	int count;
-	struct disk_element elements[1];
-};
-
-#define MAGIC_OLD      0x13579aceU
-#define MAGIC_32       0x13579acdU
-#define MAGIC_64       0x13579acfU
-#define MAGIC_SYNCS_32 0x13579ad0U
-#define MAGIC_SYNCS_64 0x13579ad1U
-#define MAGIC_NATIVE   (sizeof(off_t) == 8 ? MAGIC_64 : MAGIC_32)
-#define MAGIC_SYNCS_NATIVE \
-	(sizeof(off_t) == 8 ? MAGIC_SYNCS_64 : MAGIC_SYNCS_32)
+#include "gdbm_disk.h"
 
 /*
  * How far next_block may lie beyond the file's end: releases before 1.20 could
@@ -74,17 +17,16 @@ struct disk_bucket {
  */
 #define OVERSHOOT (1 << 20)
 
-static enum grey_status
-damaged(struct grey_error *err, const char *what, off_t at)
+enum grey_status
+grey_gdbm_damaged(struct grey_error *err, const char *what, off_t at)
 {
 	return grey_fail(err, GREY_DAMAGED, "%s (at byte %lld)", what,
 	    (long long)at);
 }
 
-/* Reads all of size at an offset that was checked against the file's size. */
-static enum grey_status
-read_at(const struct grey_gdbm_file *file, void *to, size_t size, off_t at,
-    struct grey_error *err)
+enum grey_status
+grey_gdbm_read(const struct grey_gdbm_file *file, void *to, size_t size,
+    off_t at, struct grey_error *err)
 {
 	size_t done = 0;
 
@@ -97,14 +39,15 @@ read_at(const struct grey_gdbm_file *file, void *to, size_t size, off_t at,
 			return grey_fail(err, GREY_FAILED, "cannot read: %s",
 			    strerror(errno));
 		if (n == 0)
-			return damaged(err, "the file ends too early", at);
+			return grey_gdbm_damaged(err, "the file ends too early",
+			    at);
 		done += (size_t)n;
 	}
 	return GREY_OK;
 }
 
-static bool
-inside(const struct grey_gdbm_file *file, off_t at, off_t size)
+bool
+grey_gdbm_inside(const struct grey_gdbm_file *file, off_t at, off_t size)
 {
 	off_t end;
 
@@ -168,24 +111,29 @@ check_header(const struct disk_header *h, struct grey_gdbm_file *file,
 {
 	if (h->block_size < 0 ||
 	    !grey_gdbm_block_size_ok((size_t)h->block_size))
-		return damaged(err, "the header's block size is wrong", 4);
+		return grey_gdbm_damaged(err,
+		    "the header's block size is wrong", 4);
 	if (h->bucket_size < (int)sizeof(struct disk_bucket) ||
 	    h->bucket_size > GREY_GDBM_BLOCK_MAX)
-		return damaged(err, "the header's bucket size is wrong", 24);
+		return grey_gdbm_damaged(err,
+		    "the header's bucket size is wrong", 24);
 	if ((size_t)h->elements !=
 	    ((size_t)h->bucket_size - sizeof(struct disk_bucket)) /
 		    sizeof(struct disk_element) +
 		1)
-		return damaged(err, "the header's element count is wrong", 28);
+		return grey_gdbm_damaged(err,
+		    "the header's element count is wrong", 28);
 	if (h->directory_size < (int)(8 * sizeof(off_t)) ||
-	    !inside(file, h->directory, h->directory_size))
-		return damaged(err, "the directory lies outside the file", 8);
+	    !grey_gdbm_inside(file, h->directory, h->directory_size))
+		return grey_gdbm_damaged(err,
+		    "the directory lies outside the file", 8);
 	file->entries = (size_t)h->directory_size / sizeof(off_t);
 	if (h->bits != directory_bits(file->entries))
-		return damaged(err, "the directory's size is wrong", 16);
+		return grey_gdbm_damaged(err, "the directory's size is wrong",
+		    16);
 	if (h->next_block < h->block_size ||
 	    h->next_block > file->size + OVERSHOOT)
-		return damaged(err,
+		return grey_gdbm_damaged(err,
 		    "the end that the header tells is not the "
 		    "file's",
 		    32);
@@ -234,7 +182,8 @@ grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
 	if (n >= (ssize_t)sizeof(header.magic) &&
 	    is_magic((uint32_t)header.magic)) {
 		if (n < (ssize_t)sizeof(header))
-			return damaged(err, "the file ends in its header", n);
+			return grey_gdbm_damaged(err,
+			    "the file ends in its header", n);
 		return check_header(&header, file_r, err);
 	}
 	kind = foreign_kind((const char *)&header, (size_t)n);
@@ -243,7 +192,7 @@ grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
 		    "it is %s, not a GDBM file: choose another DB, or move it "
 		    "away",
 		    kind);
-	return damaged(err,
+	return grey_gdbm_damaged(err,
 	    n == 0 ? "the file is empty" :
 		     "it does not start as a GDBM file does",
 	    0);
@@ -262,8 +211,8 @@ grey_gdbm_begin(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
 	file_r->bucket = malloc(file_r->bucket_size);
 	if (file_r->directory == NULL || file_r->bucket == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
-	return read_at(file_r, file_r->directory, size, file_r->directory_at,
-	    err);
+	return grey_gdbm_read(file_r, file_r->directory, size,
+	    file_r->directory_at, err);
 }
 
 void
@@ -276,8 +225,8 @@ grey_gdbm_end(struct grey_gdbm_file *file)
 	file->bucket = file->record = NULL;
 }
 
-static const struct disk_bucket *
-current(const struct grey_gdbm_file *file)
+const struct disk_bucket *
+grey_gdbm_current(const struct grey_gdbm_file *file)
 {
 	/* malloc aligns it. */
 	return (const void *)file->bucket;
@@ -288,18 +237,18 @@ static enum grey_status
 read_bucket(struct grey_gdbm_file *file, uint32_t entry, off_t at,
     struct grey_gdbm_bucket *bucket_r, struct grey_error *err)
 {
-	const struct disk_bucket *bucket = current(file);
+	const struct disk_bucket *bucket = grey_gdbm_current(file);
 	enum grey_status status;
 
-	if (!inside(file, at, file->bucket_size))
-		return damaged(err, "a bucket lies outside the file",
+	if (!grey_gdbm_inside(file, at, file->bucket_size))
+		return grey_gdbm_damaged(err, "a bucket lies outside the file",
 		    file->directory_at + (off_t)(entry * sizeof(off_t)));
-	status = read_at(file, file->bucket, file->bucket_size, at, err);
+	status = grey_gdbm_read(file, file->bucket, file->bucket_size, at, err);
 	if (status != GREY_OK)
 		return status;
 	if (bucket->bits < 0 || bucket->bits > file->bits ||
 	    bucket->count < 0 || (uint32_t)bucket->count > file->elements)
-		return damaged(err, "this is no bucket", at);
+		return grey_gdbm_damaged(err, "this is no bucket", at);
 	*bucket_r = (struct grey_gdbm_bucket){ .first = entry,
 		.end = entry + 1,
 		.at = at,
@@ -338,7 +287,7 @@ grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
 		file->bucket = malloc(file->bucket_size);
 	if (file->bucket == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
-	status = read_at(file, &at, sizeof(at),
+	status = grey_gdbm_read(file, &at, sizeof(at),
 	    file->directory_at + (off_t)(entry * sizeof(off_t)), err);
 	return status == GREY_OK ? read_bucket(file, entry, at, bucket_r, err) :
 				   status;
@@ -348,13 +297,14 @@ enum grey_status
 grey_gdbm_element(const struct grey_gdbm_file *file, uint32_t i,
     struct grey_gdbm_element *element_r, struct grey_error *err)
 {
-	const struct disk_element *e = &current(file)->elements[i];
+	const struct disk_element *e = &grey_gdbm_current(file)->elements[i];
 
 	if (e->hash == -1)
 		return GREY_NOT_FOUND;
 	if (e->hash < 0 || e->key_size < 0 || e->value_size < 0 ||
-	    !inside(file, e->at, (off_t)e->key_size + e->value_size))
-		return damaged(err, "a record lies outside the file", e->at);
+	    !grey_gdbm_inside(file, e->at, (off_t)e->key_size + e->value_size))
+		return grey_gdbm_damaged(err, "a record lies outside the file",
+		    e->at);
 	*element_r = (struct grey_gdbm_element){ .hash = (uint32_t)e->hash,
 		.at = e->at,
 		.key_size = (size_t)e->key_size,
@@ -389,15 +339,15 @@ grey_gdbm_record(struct grey_gdbm_file *file,
 			return grey_fail(err, GREY_FAILED, "out of memory");
 		file->record_size = size;
 	}
-	status = read_at(file, file->record, size, element->at, err);
+	status = grey_gdbm_read(file, file->record, size, element->at, err);
 	if (status != GREY_OK)
 		return status;
 	*key_r = (struct grey_bytes){ file->record, element->key_size };
 	*value_r = (struct grey_bytes){ file->record + element->key_size,
 		element->value_size };
 	if (grey_gdbm_hash(*key_r) != element->hash)
-		return damaged(err, "a key has not the hash that leads to it",
-		    element->at);
+		return grey_gdbm_damaged(err,
+		    "a key has not the hash that leads to it", element->at);
 	return GREY_OK;
 }
 
@@ -405,130 +355,4 @@ uint32_t
 grey_gdbm_entry_of(const struct grey_gdbm_file *file, uint32_t hash)
 {
 	return hash >> (GREY_GDBM_HASH_BITS - file->bits);
-}
-
-static enum grey_status
-extent_of(const struct grey_gdbm_file *file, const struct disk_extent *disk,
-    struct grey_gdbm_extent *extent_r, struct grey_error *err)
-{
-	if (disk->size < 0 || disk->at <= 0 ||
-	    disk->at > file->next_block - disk->size)
-		return damaged(err, "free space lies outside the file",
-		    disk->at);
-	*extent_r = (struct grey_gdbm_extent){ disk->at, disk->size };
-	return GREY_OK;
-}
-
-enum grey_status
-grey_gdbm_bucket_space(const struct grey_gdbm_file *file, uint32_t i,
-    struct grey_gdbm_extent *extent_r, struct grey_error *err)
-{
-	const struct disk_bucket *bucket = current(file);
-
-	if (bucket->space_count < 0 ||
-	    bucket->space_count >
-		(int)(sizeof(bucket->space) / sizeof(bucket->space[0])))
-		return grey_fail(err, GREY_DAMAGED,
-		    "a bucket's table of free space has a wrong size");
-	if (i >= (uint32_t)bucket->space_count)
-		return GREY_NOT_FOUND;
-	return extent_of(file, &bucket->space[i], extent_r, err);
-}
-
-/* Visits the extents of one table that was read into memory. */
-static enum grey_status
-visit_table(const struct grey_gdbm_file *file, const struct disk_space *table,
-    size_t room, grey_gdbm_space_fn *visit, void *arg, struct grey_error *err)
-{
-	struct grey_gdbm_extent extent;
-	enum grey_status status;
-
-	if (table->count < 0 ||
-	    (size_t)table->count >
-		(room - offsetof(struct disk_space, extents)) /
-		    sizeof(struct disk_extent))
-		return grey_fail(err, GREY_DAMAGED,
-		    "a table of free space has a wrong count");
-	for (int i = 0; i < table->count; i++) {
-		status = extent_of(file, &table->extents[i], &extent, err);
-		if (status == GREY_OK)
-			status = visit(arg, false, extent, err);
-		if (status != GREY_OK)
-			return status;
-	}
-	return GREY_OK;
-}
-
-/* A table in the chain has half the extents of the header's (falloc.c). */
-static enum grey_status
-visit_chain(const struct grey_gdbm_file *file, int header_extents, off_t next,
-    struct disk_space *table, grey_gdbm_space_fn *visit, void *arg,
-    struct grey_error *err)
-{
-	const size_t room =
-	    (((size_t)header_extents * sizeof(struct disk_extent)) >> 1) +
-	    sizeof(struct disk_space);
-	off_t left = file->size / (off_t)room + 1;
-	enum grey_status status = GREY_OK;
-
-	for (; next != 0 && status == GREY_OK; next = table->next) {
-		if (left-- == 0)
-			return damaged(err,
-			    "the chain of free space comes "
-			    "back to itself",
-			    next);
-		if (!inside(file, next, (off_t)room))
-			return damaged(err,
-			    "a table of free space lies "
-			    "outside the file",
-			    next);
-		status = read_at(file, table, room, next, err);
-		if (status == GREY_OK)
-			status = visit(arg, true,
-			    (struct grey_gdbm_extent){ next, (off_t)room },
-			    err);
-		if (status == GREY_OK)
-			status =
-			    visit_table(file, table, room, visit, arg, err);
-	}
-	return status;
-}
-
-enum grey_status
-grey_gdbm_free_space(const struct grey_gdbm_file *file,
-    grey_gdbm_space_fn *visit, void *arg, struct grey_error *err)
-{
-	struct disk_header *header = malloc(file->block_size);
-	const struct disk_space *table;
-	struct disk_space *chained = NULL;
-	enum grey_status status;
-	size_t at = sizeof(*header);
-
-	if (header == NULL)
-		return grey_fail(err, GREY_FAILED, "out of memory");
-	status = read_at(file, header, file->block_size, 0, err);
-	if (status != GREY_OK)
-		goto out;
-	if ((uint32_t)header->magic == MAGIC_SYNCS_NATIVE)
-		at += sizeof(struct disk_extension);
-	table = (const void *)((const char *)header + at);
-	status =
-	    visit_table(file, table, file->block_size - at, visit, arg, err);
-	if (status != GREY_OK || table->next == 0)
-		goto out;
-	if (table->size < 0 || (uint32_t)table->size > file->block_size) {
-		status = grey_fail(err, GREY_DAMAGED,
-		    "the header's table of free space has a wrong size");
-		goto out;
-	}
-	chained = malloc(file->block_size + sizeof(*chained) +
-	    (size_t)table->size * sizeof(struct disk_extent));
-	status = chained == NULL ?
-	    grey_fail(err, GREY_FAILED, "out of memory") :
-	    visit_chain(file, table->size, table->next, chained, visit, arg,
-		err);
-out:
-	free(chained);
-	free(header);
-	return status;
 }

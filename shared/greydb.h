@@ -9,7 +9,8 @@
  * It is opened and closed for each check: between calls nobody holds the file.
  * What changes the file's structure (an insert, a delete, a value of another
  * size) is announced in the journal first; whoever finds that announcement
- * rebuilds the file from what is readable and completes the operation.
+ * checks the file, rebuilds it where something is wrong, and completes the
+ * operation.
  */
 #ifndef GREYDB_H
 #define GREYDB_H

@@ -1,0 +1,86 @@
+/*
+ * What lies in a GDBM file, and reading it: for gdbm_file.c and gdbm_space.c
+ * only, which check all that they read.
+ */
+#ifndef GREY_GDBM_DISK_H
+#define GREY_GDBM_DISK_H
+
+#include "gdbm_file.h"
+
+/*
+ * The structs as libgdbm writes them (GDBM 1.23, gdbmdefs.h; the same since
+ * 1.8.3), in the byte order and with the padding of this machine.
+ */
+struct disk_extent {
+	int size;
+	off_t at;
+};
+
+struct disk_header {
+	int magic;
+	int block_size;
+	off_t directory;
+	int directory_size;
+	int bits;
+	int bucket_size;
+	int elements;
+	off_t next_block;
+};
+
+/* The extended header, of files with a sync counter, has this in between. */
+struct disk_extension {
+	int version;
+	unsigned syncs;
+	int padding[6];
+};
+
+struct disk_space {
+	int size; /* extents that fit */
+	int count;
+	off_t next; /* the next table */
+	struct disk_extent extents[1];
+};
+
+struct disk_element {
+	int hash; /* -1: an empty place */
+	char key_start[4];
+	off_t at;
+	int key_size;
+	int value_size;
+};
+
+struct disk_bucket {
+	int space_count;
+	struct disk_extent space[6];
+	int bits;
+	int count;
+	struct disk_element elements[1];
+};
+
+#define MAGIC_OLD      0x13579aceU
+#define MAGIC_32       0x13579acdU
+#define MAGIC_64       0x13579acfU
+#define MAGIC_SYNCS_32 0x13579ad0U
+#define MAGIC_SYNCS_64 0x13579ad1U
+#define MAGIC_NATIVE   (sizeof(off_t) == 8 ? MAGIC_64 : MAGIC_32)
+#define MAGIC_SYNCS_NATIVE \
+	(sizeof(off_t) == 8 ? MAGIC_SYNCS_64 : MAGIC_SYNCS_32)
+
+/* Fails with GREY_DAMAGED: what is wrong, and at which byte. */
+enum grey_status
+grey_gdbm_damaged(struct grey_error *err, const char *what, off_t at);
+
+/* Returns true if size bytes at an offset lie in the file, not at 0. */
+bool grey_gdbm_inside(const struct grey_gdbm_file *file, off_t at, off_t size);
+
+/*
+ * Reads all of size bytes at an offset.  Returns GREY_OK; GREY_DAMAGED if the
+ * file ends before; GREY_FAILED.
+ */
+enum grey_status grey_gdbm_read(const struct grey_gdbm_file *file, void *to,
+    size_t size, off_t at, struct grey_error *err);
+
+/* The current bucket as it was read; it lives until the next is. */
+const struct disk_bucket *grey_gdbm_current(const struct grey_gdbm_file *file);
+
+#endif
