@@ -61,11 +61,6 @@ write_file(const char *file, const char *temporary, int fd, int data,
 	const mode_t mask = umask(0);
 
 	(void)umask(mask);
-	/* ^C is for those who write: their end is seen, and cleaned up. */
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGQUIT, SIG_IGN);
-	(void)signal(SIGTERM, SIG_IGN);
 	if (!copy(data, fd) || fchmod(fd, 0644 & ~mask) == -1 ||
 	    fsync(fd) == -1) {
 		complain("cannot write '%s': %s", temporary, strerror(errno));
@@ -83,6 +78,22 @@ write_file(const char *file, const char *temporary, int fd, int data,
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
+}
+
+/*
+ * ^C and the like do not reach the writer, nor this process between making the
+ * file and starting the writer: who writes ends, and the writer cleans up.
+ */
+static void
+block_signals(sigset_t *old_r)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		(void)sigaddset(&set, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, old_r);
 }
 
 static enum grey_status
@@ -120,6 +131,7 @@ output_begin(struct output *output, const char *file, struct grey_error *err)
 {
 	char temporary[PATH_MAX];
 	enum grey_status status;
+	sigset_t mask;
 	int fd;
 
 	if (file[0] == '\0')
@@ -129,15 +141,19 @@ output_begin(struct output *output, const char *file, struct grey_error *err)
 	    sizeof(temporary))
 		return grey_fail(err, GREY_FAILED,
 		    "--output: the name is too long");
+	block_signals(&mask);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd == -1)
-		return grey_fail(err, GREY_FAILED,
+		status = grey_fail(err, GREY_FAILED,
 		    "--output: cannot make '%s': %s", temporary,
 		    strerror(errno));
-	status = start_writer(output, file, temporary, fd, err);
-	if (status != GREY_OK)
-		(void)unlink(temporary);
-	(void)close(fd);
+	else {
+		status = start_writer(output, file, temporary, fd, err);
+		if (status != GREY_OK)
+			(void)unlink(temporary);
+		(void)close(fd);
+	}
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	return status;
 }
 

@@ -403,15 +403,21 @@ SKIP: {
 	    if Tree::build('exigrey') =~ m(^/tmp/);
 	my $elsewhere = Command->new(db => tempdir(DIR => '/var/tmp',
 	    CLEANUP => 1) . '/seen', directory => $directory);
-	$r = $elsewhere->program({}, 'unshare', '-m', '/bin/sh', '-c',
+	my @on_full_tmp = ('unshare', '-m', '/bin/sh', '-c',
 	    'exec 3< "$3" && mount -t tmpfs -o size=100k none /tmp && '
 	    . 'cat <&3 | "$1" -d "$2" import', 'sh', Tree::build('exigrey'),
 	    $elsewhere->db, "$directory/many");
+	$r = $elsewhere->program({}, @on_full_tmp);
 	skip("/tmp: $r->{err}", 1) if $r->{err} =~ /unshare|mount/;
-	is($r->{status}, 2, '/tmp is full: status');
-	is($r->{err}, 'exigrey: cannot keep a copy of standard input: No space '
-	    . "left on device\n", '/tmp is full: said');
-	ok(!-e $elsewhere->db, '/tmp is full: nothing is written');
+	for my $size (-s "$directory/many", 100 * 1024 + 500) {
+		# The last piece of the second only comes with the flush.
+		truncate("$directory/many", $size) or die;
+		$r = $elsewhere->program({}, @on_full_tmp);
+		is($r->{status}, 2, "/tmp is full, $size bytes: status");
+		is($r->{err}, 'exigrey: cannot keep a copy of standard input: '
+		    . "No space left on device\n", '/tmp is full: said');
+		ok(!-e $elsewhere->db, '/tmp is full: nothing is written');
+	}
 }
 
 # --output: whole or not at all.
@@ -458,7 +464,7 @@ for my $signal (qw(KILL INT TERM HUP)) {
 }
 # Damage that shows after much was written.
 my $large = Command->new(directory => $directory, db => "$directory/db/large");
-$large->must({ stdin => Tree::slurp("$directory/many") }, qw(-q import));
+$large->store(%many);
 my $damage = Damage->new($large->db);
 $damage->put($damage->{buckets}[-1], "\377" x 4096);
 like($large->run('export')->{out}, qr/(?:.*\n){1000}/,

@@ -255,8 +255,8 @@ my @damages = (
     }, qr/miscounts/],
     ['a key with another hash', sub {
 	my ($d) = @_;
-	$d->put32($d->{element}, $d->get32($d->{element}) ^ 1);
-    }, qr/has not the hash/],
+	$d->put32($d->{$_}, $d->get32($d->{$_}) ^ 1) for qw(element other);
+    }, qr/has not the hash(?:.*\n)+.*has not the hash/],
     ['two records in one place', sub {
 	my ($d) = @_;
 	$d->put64($d->{element} + Damage::ELEMENT_AT,

@@ -79,7 +79,7 @@ for my $case (['', {}, 1, 'all on the terminal'],
 
 # Whatever is quick shows none.
 begin();
-for my $command ('stats', "import -n '$directory/dump'", 'purge -n', 'compact',
+for my $command ("import '$directory/dump'", 'stats', "import -n '$directory/dump'", 'purge -n', 'compact',
     'export > /dev/null', "export -o '$directory/out'", 'repair') {
 	my $r = on_terminal("\"\$@\" $command");
 
