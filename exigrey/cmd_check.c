@@ -64,6 +64,15 @@ tell_structure(void *arg, const char *text)
 	tell(check, text, (struct grey_bytes){ NULL, 0 });
 }
 
+static void
+step(void *arg, int64_t total)
+{
+	struct check *check = arg;
+
+	(void)total;
+	progress_step(&check->progress, 1);
+}
+
 static enum grey_status
 check_record(void *arg, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
@@ -147,11 +156,13 @@ static enum grey_status
 check_snapshot(struct check *check, struct grey_snapshot *snapshot,
     struct grey_error *err)
 {
+	const struct greydb_watch watch = { .problem = tell_structure,
+		.step = step,
+		.arg = check };
 	struct greydb_report report = { 0 };
 	enum grey_status status;
 
-	status = grey_snapshot_check(snapshot, true, tell_structure, check,
-	    &report, err);
+	status = grey_snapshot_check(snapshot, true, &watch, &report, err);
 	if (status == GREY_OK || status == GREY_DAMAGED) {
 		if (report.problems == 0 &&
 		    report.records != grey_snapshot_records(snapshot))
@@ -183,7 +194,7 @@ run_check(struct invocation *run)
 	if (status != GREY_OK)
 		return database_failed(run, status, &err);
 	progress_begin(&check.progress, "checking",
-	    grey_snapshot_records(snapshot), false);
+	    2 * grey_snapshot_records(snapshot), false);
 	status = check_snapshot(&check, snapshot, &err);
 	grey_snapshot_close(&snapshot);
 	if (status != GREY_OK && status != GREY_DAMAGED)

@@ -6,6 +6,7 @@
 #include "complain.h"
 #include "database.h"
 #include "options.h"
+#include "progress.h"
 #include "size.h"
 #include "stopwatch.h"
 
@@ -50,11 +51,22 @@ block_size(const struct invocation *run, size_t *size_r, struct grey_error *err)
 		(long long)size, SMALLEST, LARGEST);
 }
 
+static void
+step(void *arg, int64_t total)
+{
+	struct progress *progress = arg;
+
+	progress->total = total;
+	progress_step(progress, 1);
+}
+
 static int
 run_compact(struct invocation *run)
 {
 	const struct greydb_settings settings = database_settings(run, false);
-	struct greydb_rewrite rewrite = { .lose_nothing = true };
+	struct progress progress;
+	struct greydb_rewrite rewrite = { .lose_nothing = true,
+		.watch = { .step = step, .arg = &progress } };
 	int64_t before, start, waited;
 	char old[SIZE_TEXT], new[SIZE_TEXT];
 	struct grey_error err;
@@ -65,10 +77,12 @@ run_compact(struct invocation *run)
 		return EXIT_FAILED;
 	}
 	before = file_size(run);
+	progress_begin(&progress, "compacting", 0, false);
 	start = stopwatch();
 	status = greydb_rewrite(&run->session, &run->path, &settings, &rewrite,
 	    &err);
 	waited = stopwatch() - start;
+	progress_end(&progress);
 	if (status == GREY_NOT_FOUND)
 		return database_missing(run, EXIT_DONE);
 	if (status != GREY_OK)

@@ -6,6 +6,7 @@
 #include "database.h"
 #include "escape.h"
 #include "options.h"
+#include "progress.h"
 #include "snapshot.h"
 #include "stopwatch.h"
 
@@ -29,7 +30,7 @@ look(struct invocation *run, const struct greydb_settings *settings,
 	    &snapshot, err);
 	if (status != GREY_OK)
 		return status;
-	status = grey_snapshot_check(snapshot, true, NULL, NULL, &report, err);
+	status = grey_snapshot_check(snapshot, true, NULL, &report, err);
 	*sound_r = status == GREY_OK &&
 	    report.records == grey_snapshot_records(snapshot);
 	grey_snapshot_close(&snapshot);
@@ -40,7 +41,17 @@ look(struct invocation *run, const struct greydb_settings *settings,
 struct losses {
 	int64_t count;
 	FILE *text;
+	struct progress progress;
 };
+
+static void
+step(void *arg, int64_t total)
+{
+	struct losses *losses = arg;
+
+	losses->progress.total = total;
+	progress_step(&losses->progress, 1);
+}
 
 static void
 keep_loss(void *arg, const char *text)
@@ -77,8 +88,7 @@ repair(struct invocation *run, const struct greydb_settings *settings)
 {
 	struct losses losses = { 0 };
 	struct greydb_rewrite rewrite = { .keep_old = true,
-		.problem = keep_loss,
-		.arg = &losses };
+		.watch = { keep_loss, step, &losses } };
 	const int64_t start = stopwatch();
 	struct grey_error err;
 	enum grey_status status;
@@ -90,8 +100,10 @@ repair(struct invocation *run, const struct greydb_settings *settings)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
+	progress_begin(&losses.progress, "repairing", 0, false);
 	status =
 	    greydb_rewrite(&run->session, &run->path, settings, &rewrite, &err);
+	progress_end(&losses.progress);
 	/* That nothing could be read was not told. */
 	if (status == GREY_OK && rewrite.lost > losses.count)
 		keep_loss(&losses, rewrite.why.text);

@@ -344,7 +344,7 @@ collect_all(struct invocation *run, struct stats *stats,
 	progress_begin(&collect.progress, "reading",
 	    grey_snapshot_records(snapshot), false);
 	stats_begin(stats, run->now);
-	status = grey_snapshot_check(snapshot, false, NULL, NULL, file, err);
+	status = grey_snapshot_check(snapshot, false, NULL, file, err);
 	if (status == GREY_OK)
 		status = grey_snapshot_walk(snapshot, visit, &collect, err);
 	stats_end(stats);

@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,15 @@ show(const struct progress *progress, int64_t elapsed)
 		left));
 }
 
+/* A terminal that was stopped (^S) must not stop us: mail may wait. */
+static bool
+takes_output(void)
+{
+	struct pollfd terminal = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&terminal, 1, 0) == 1 && (terminal.revents & POLLOUT) != 0;
+}
+
 void
 progress_step(struct progress *progress, int64_t steps)
 {
@@ -87,7 +97,7 @@ progress_step(struct progress *progress, int64_t steps)
 	progress->next_look = progress->done + STEPS;
 	now = monotonic();
 	if (now - progress->start < FIRST_AFTER ||
-	    now - progress->shown < EVERY)
+	    now - progress->shown < EVERY || !takes_output())
 		return;
 	progress->shown = now;
 	show(progress, now - progress->start);

@@ -10,8 +10,7 @@
 struct check {
 	struct grey_gdbm_file file;
 	struct greydb_report report;
-	greydb_problem_fn *problem;
-	void *arg;
+	struct greydb_watch watch;
 	bool keys;
 	struct grey_error first; /* the first problem */
 	uint64_t *map;           /* which bytes are taken */
@@ -25,9 +24,9 @@ note(struct check *check, const struct grey_error *what)
 {
 	if (check->report.problems++ == 0)
 		check->first = *what;
-	if (check->problem == NULL)
+	if (check->watch.problem == NULL)
 		return GREY_DAMAGED;
-	check->problem(check->arg, what->text);
+	check->watch.problem(check->watch.arg, what->text);
 	return GREY_OK;
 }
 
@@ -97,6 +96,8 @@ check_element(struct check *check, const struct grey_gdbm_bucket *bucket,
 	uint32_t entry;
 
 	if (first_window(check)) {
+		if (check->watch.step != NULL)
+			check->watch.step(check->watch.arg, 0);
 		entry = grey_gdbm_entry_of(&check->file, element->hash);
 		if (entry < bucket->first || entry >= bucket->end)
 			status = note_text(check,
@@ -136,7 +137,7 @@ check_elements(struct check *check, const struct grey_gdbm_bucket *bucket,
 			status = note(check, err);
 		if (status != GREY_OK && status != GREY_DAMAGED)
 			return status;
-		if (status == GREY_DAMAGED && check->problem == NULL)
+		if (status == GREY_DAMAGED && check->watch.problem == NULL)
 			return status;
 	}
 	if (!first_window(check))
@@ -255,10 +256,11 @@ check_window(struct check *check, struct grey_error *err)
 	if (status == GREY_OK) {
 		status = grey_gdbm_free_space(file, visit_space, check, err);
 		if (status == GREY_DAMAGED &&
-		    (check->problem != NULL ? first_window(check) :
-					      check->report.problems == 0))
+		    (check->watch.problem != NULL ?
+			    first_window(check) :
+			    check->report.problems == 0))
 			status = note(check, err);
-		else if (status == GREY_DAMAGED && check->problem != NULL)
+		else if (status == GREY_DAMAGED && check->watch.problem != NULL)
 			status = GREY_OK;
 	}
 	if (status == GREY_OK)
@@ -319,13 +321,15 @@ run_check(struct check *check, int fd, bool any_end, struct grey_error *err)
 }
 
 enum grey_status
-grey_gdbm_check(int fd, bool keys, greydb_problem_fn *problem, void *arg,
+grey_gdbm_check(int fd, bool keys, const struct greydb_watch *watch,
     struct greydb_report *report_r, struct grey_error *err)
 {
-	struct check check = { .problem = problem, .arg = arg, .keys = keys };
+	struct check check = { .keys = keys };
 	struct grey_error unwanted;
 	enum grey_status status;
 
+	if (watch != NULL)
+		check.watch = *watch;
 	status = run_check(&check, fd, false, err != NULL ? err : &unwanted);
 	*report_r = check.report;
 	return status;

@@ -12,14 +12,15 @@
 
 /*
  * Checks the file; with keys also that each key has its element's hash, which
- * reads all of the file.  Without problem the first thing that is wrong ends
+ * reads all of the file.  Without watch->problem the first thing that is wrong ends
  * the check.  Memory: a bit for each byte of the file, 32 MiB at most (a
  * larger file is gone through several times).
  * Returns GREY_OK if nothing is wrong; GREY_DAMAGED with the first thing that
  * is; GREY_INVALID (a file of another kind); GREY_FAILED.
  */
-enum grey_status grey_gdbm_check(int fd, bool keys, greydb_problem_fn *problem,
-    void *arg, struct greydb_report *report_r, struct grey_error *err);
+enum grey_status
+grey_gdbm_check(int fd, bool keys, const struct greydb_watch *watch,
+    struct greydb_report *report_r, struct grey_error *err);
 
 /*
  * After a writer that failed or died: checks all as above, and if nothing is

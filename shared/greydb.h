@@ -92,10 +92,22 @@ enum grey_status greydb_close(struct greydb **db, struct grey_error *err);
 /* Told of one thing that is wrong; the text lives only for the call. */
 typedef void greydb_problem_fn(void *arg, const char *text);
 
+/*
+ * Told of each record that was gone through, of how many (0: not known).  Mail
+ * may wait meanwhile: it must not.
+ */
+typedef void greydb_step_fn(void *arg, int64_t total);
+
+/* Who watches what takes long; whom there is nobody for is NULL. */
+struct greydb_watch {
+	greydb_problem_fn *problem;
+	greydb_step_fn *step;
+	void *arg;
+};
+
 /* What a rewrite is to do, and what it did. */
 struct greydb_rewrite {
-	greydb_problem_fn *problem; /* told of each loss; NULL: nobody */
-	void *arg;
+	struct greydb_watch watch;        /* told of each loss, and step */
 	size_t block_size;                /* wanted; 0: as before */
 	bool keep_old;                    /* even if nothing was lost */
 	bool lose_nothing;                /* rather fail */

@@ -20,8 +20,8 @@ enum greydb_mode {
 
 /* A walk: whom to tell of places that cannot be read, and what it met. */
 struct greydb_walk {
-	greydb_problem_fn *problem; /* NULL: nobody */
-	void *arg;
+	struct greydb_watch watch;
+	int64_t total;   /* records that there should be, for the watch */
 	int64_t records; /* visited */
 	int64_t lost;    /* places not read */
 };
@@ -91,11 +91,12 @@ struct greydb_driver {
 	/*
 	 * Checks the structure, with keys also every key, and counts; the
 	 * file is not to change meanwhile.  Each problem is told; without
-	 * problem the first ends the check.  GREY_OK, GREY_INVALID,
+	 * watch->problem (or watch) the first ends the check.  GREY_OK, GREY_INVALID,
 	 * GREY_DAMAGED with the first problem, GREY_FAILED.
 	 */
-	enum grey_status (*check)(int fd, bool keys, greydb_problem_fn *problem,
-	    void *arg, struct greydb_report *report_r, struct grey_error *err);
+	enum grey_status (*check)(int fd, bool keys,
+	    const struct greydb_watch *watch, struct greydb_report *report_r,
+	    struct grey_error *err);
 
 	/*
 	 * Visits every record.  With rescue, what cannot be read is counted

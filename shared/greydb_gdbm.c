@@ -228,8 +228,8 @@ pass_over(struct walk *walk, enum grey_status status,
 	if (walk->misplaced)
 		return GREY_OK;
 	walk->result->lost++;
-	if (walk->result->problem != NULL)
-		walk->result->problem(walk->result->arg, err->text);
+	if (walk->result->watch.problem != NULL)
+		walk->result->watch.problem(walk->result->watch.arg, err->text);
 	return GREY_OK;
 }
 
@@ -257,6 +257,9 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 	if (status != GREY_OK)
 		return pass_over(walk, status, err);
 	walk->result->records++;
+	if (walk->result->watch.step != NULL)
+		walk->result->watch.step(walk->result->watch.arg,
+		    walk->result->total);
 	return walk->visit(walk->arg, key, value, err);
 }
 

@@ -23,7 +23,8 @@ place_of(const struct greydb *db)
 		.path = db->path,
 		.directory = &db->directory,
 		.session = db->session,
-		.now = db->settings.now };
+		.now = db->settings.now,
+		.records = db->journal.records };
 }
 
 /*
@@ -260,8 +261,7 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
 	    &fd, err);
 	if (status == GREY_OK) {
-		status =
-		    db->driver->check(fd, false, NULL, NULL, &report, &why);
+		status = db->driver->check(fd, false, NULL, &report, &why);
 		if (status != GREY_OK)
 			*err = why;
 		if (status == GREY_DAMAGED && !ours)

@@ -155,8 +155,8 @@ read_old(const struct greydb_place *place, int old,
     const struct grey_directory *owner, struct greydb_rewrite *rewrite,
     struct grey_error *err)
 {
-	struct greydb_walk walk = { .problem = rewrite->problem,
-		.arg = rewrite->arg };
+	struct greydb_walk walk = { .watch = rewrite->watch,
+		.total = place->records };
 	size_t block_size = rewrite->block_size;
 	enum grey_status status;
 	int new;

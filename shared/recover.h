@@ -13,6 +13,7 @@ struct greydb_place {
 	const struct grey_directory *directory;
 	struct grey_session *session;
 	int64_t now;
+	int64_t records; /* as the journal has it */
 };
 
 /*

@@ -255,7 +255,7 @@ grey_snapshot_walk(struct grey_snapshot *snapshot, greydb_visit_fn *visit,
     void *arg, struct grey_error *err)
 {
 	struct grey_error unwanted;
-	struct greydb_walk walk = { .problem = NULL };
+	struct greydb_walk walk = { .total = snapshot->records };
 
 	return snapshot->driver->walk(snapshot->fd, false, visit, arg, &walk,
 	    err != NULL ? err : &unwanted);
@@ -263,13 +263,13 @@ grey_snapshot_walk(struct grey_snapshot *snapshot, greydb_visit_fn *visit,
 
 enum grey_status
 grey_snapshot_check(struct grey_snapshot *snapshot, bool keys,
-    greydb_problem_fn *problem, void *arg, struct greydb_report *report_r,
+    const struct greydb_watch *watch, struct greydb_report *report_r,
     struct grey_error *err)
 {
 	struct grey_error unwanted;
 
-	return snapshot->driver->check(snapshot->fd, keys, problem, arg,
-	    report_r, err != NULL ? err : &unwanted);
+	return snapshot->driver->check(snapshot->fd, keys, watch, report_r,
+	    err != NULL ? err : &unwanted);
 }
 
 void

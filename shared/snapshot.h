@@ -50,11 +50,11 @@ struct greydb_report {
 /*
  * Checks the structure of the snapshot; with keys also that each key is where
  * its hash says, which reads all of it.
- * Returns GREY_OK; GREY_DAMAGED with the first problem, after problem (may be
- * NULL: the first ends the check) was told of each; GREY_FAILED.
+ * Returns GREY_OK; GREY_DAMAGED with the first problem, after
+ * watch->problem (NULL: the first ends the check) was told of each; GREY_FAILED.
  */
 enum grey_status grey_snapshot_check(struct grey_snapshot *snapshot, bool keys,
-    greydb_problem_fn *problem, void *arg, struct greydb_report *report_r,
+    const struct greydb_watch *watch, struct greydb_report *report_r,
     struct grey_error *err);
 
 /* Closes the snapshot; *snapshot becomes NULL. */

@@ -274,25 +274,27 @@ finds_each_damage(void **state)
 		struct grey_error err;
 		struct damage d;
 		int problems = 0;
+		const struct greydb_watch watch = { .problem = count_problem,
+			.arg = &problems };
 
 		begin(&d);
-		assert_int_equal(grey_gdbm_check(d.fd, true, NULL, NULL,
-				     &report, &err),
+		assert_int_equal(grey_gdbm_check(d.fd, true, NULL, &report,
+				     &err),
 		    GREY_OK);
 		assert_int_equal(report.records, RECORDS);
 		cases[i].make(&d);
-		if (grey_gdbm_check(d.fd, cases[i].keys, NULL, NULL, &report,
-			&err) != GREY_DAMAGED)
+		if (grey_gdbm_check(d.fd, cases[i].keys, NULL, &report, &err) !=
+		    GREY_DAMAGED)
 			fail_msg("%s: not found", cases[i].name);
 		if (strstr(err.text, cases[i].want) == NULL)
 			fail_msg("%s: got '%s', want '%s'", cases[i].name,
 			    err.text, cases[i].want);
-		if ((grey_gdbm_check(d.fd, false, NULL, NULL, &report, &err) ==
+		if ((grey_gdbm_check(d.fd, false, NULL, &report, &err) ==
 			GREY_OK) != cases[i].keys)
 			fail_msg("%s: without reading keys", cases[i].name);
 		/* All of them, to the end. */
-		assert_int_equal(grey_gdbm_check(d.fd, true, count_problem,
-				     &problems, &report, &err),
+		assert_int_equal(grey_gdbm_check(d.fd, true, &watch, &report,
+				     &err),
 		    GREY_DAMAGED);
 		if (problems != report.problems || problems == 0)
 			fail_msg("%s: %d problems told, %lld counted",
@@ -324,8 +326,8 @@ each_damage_is_recovered_from(void **state)
 		test_close(db);
 		fd = test_file(&d.test, "seen", O_RDONLY);
 		/* What only reading every key shows is left to "check". */
-		if (grey_gdbm_check(fd, !cases[i].keys, NULL, NULL, &report,
-			&err) != GREY_OK)
+		if (grey_gdbm_check(fd, !cases[i].keys, NULL, &report, &err) !=
+		    GREY_OK)
 			fail_msg("%s: %s", cases[i].name, err.text);
 		if (report.records > RECORDS + 1)
 			fail_msg("%s: %lld records", cases[i].name,

@@ -51,7 +51,7 @@ expect_sound(struct test_db *test)
 	int fd;
 
 	fd = test_file(test, "seen", O_RDONLY);
-	if (grey_gdbm_check(fd, true, NULL, NULL, &report, &err) != GREY_OK)
+	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
 		fail_msg("not sound: %s", err.text);
 	(void)close(fd);
 	db = test_open(test);
