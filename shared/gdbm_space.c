@@ -37,7 +37,7 @@ static enum grey_status
 visit_table(const struct grey_gdbm_file *file, const struct disk_space *table,
     size_t room, grey_gdbm_space_fn *visit, void *arg, struct grey_error *err)
 {
-	struct grey_gdbm_extent extent;
+	struct grey_gdbm_extent extent = { 0 };
 	enum grey_status status;
 
 	if (table->count < 0 ||
