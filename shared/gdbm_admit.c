@@ -47,9 +47,9 @@ bits_needed(const struct grey_gdbm_file *file, uint32_t hash, int *bits_r,
 	return GREY_OK;
 }
 
-static enum grey_status
-admit(struct grey_gdbm_file *file, struct grey_bytes key, int64_t records,
-    struct grey_error *err)
+enum grey_status
+grey_gdbm_admit(struct grey_gdbm_file *file, struct grey_bytes key,
+    int64_t records, struct grey_error *err)
 {
 	const uint32_t hash = grey_gdbm_hash(key);
 	struct grey_gdbm_bucket bucket;
@@ -66,17 +66,4 @@ admit(struct grey_gdbm_file *file, struct grey_bytes key, int64_t records,
 	    "%u keys have hashes that are alike: "
 	    "somebody makes them so; no more of them are taken",
 	    bucket.count);
-}
-
-enum grey_status
-grey_gdbm_admit(int fd, struct grey_bytes key, int64_t records,
-    struct grey_error *err)
-{
-	struct grey_gdbm_file file;
-	enum grey_status status = grey_gdbm_header(fd, &file, err);
-
-	if (status == GREY_OK)
-		status = admit(&file, key, records, err);
-	grey_gdbm_end(&file);
-	return status;
 }

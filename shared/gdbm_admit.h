@@ -11,10 +11,10 @@
 
 /*
  * Looks whether a new key, with those in its bucket, would make the directory
- * larger than so many records need.
+ * larger than so many records need; after grey_gdbm_header.
  * Returns GREY_OK; GREY_FULL if it would; GREY_DAMAGED; GREY_FAILED.
  */
-enum grey_status grey_gdbm_admit(int fd, struct grey_bytes key, int64_t records,
-    struct grey_error *err);
+enum grey_status grey_gdbm_admit(struct grey_gdbm_file *file,
+    struct grey_bytes key, int64_t records, struct grey_error *err);
 
 #endif

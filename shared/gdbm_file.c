@@ -240,6 +240,7 @@ read_bucket(struct grey_gdbm_file *file, uint32_t entry, off_t at,
 	const struct disk_bucket *bucket = grey_gdbm_current(file);
 	enum grey_status status;
 
+	file->has_current = false;
 	if (!grey_gdbm_inside(file, at, file->bucket_size))
 		return grey_gdbm_damaged(err, "a bucket lies outside the file",
 		    file->directory_at + (off_t)(entry * sizeof(off_t)));
@@ -275,6 +276,15 @@ grey_gdbm_next_bucket(struct grey_gdbm_file *file, uint32_t *entry,
 	return status;
 }
 
+/* Does a directory entry lead to the current bucket? */
+static bool
+is_current(const struct grey_gdbm_file *file, uint32_t entry)
+{
+	const int others = file->bits - file->current.bits;
+
+	return entry >> others == file->current.first >> others;
+}
+
 enum grey_status
 grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
     struct grey_gdbm_bucket *bucket_r, struct grey_error *err)
@@ -283,14 +293,23 @@ grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
 	enum grey_status status;
 	off_t at;
 
+	if (file->has_current && is_current(file, entry)) {
+		*bucket_r = file->current;
+		return GREY_OK;
+	}
 	if (file->bucket == NULL)
 		file->bucket = malloc(file->bucket_size);
 	if (file->bucket == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
 	status = grey_gdbm_read(file, &at, sizeof(at),
 	    file->directory_at + (off_t)(entry * sizeof(off_t)), err);
-	return status == GREY_OK ? read_bucket(file, entry, at, bucket_r, err) :
-				   status;
+	if (status == GREY_OK)
+		status = read_bucket(file, entry, at, bucket_r, err);
+	if (status == GREY_OK) {
+		file->current = *bucket_r;
+		file->has_current = true;
+	}
+	return status;
 }
 
 enum grey_status

@@ -23,29 +23,7 @@
 #define GREY_GDBM_BLOCK_MIN 512
 #define GREY_GDBM_BLOCK_MAX (1 << 20)
 
-struct grey_gdbm_file {
-	int fd;
-	off_t size;
-	off_t next_block; /* where the file should end */
-	uint32_t block_size;
-	uint32_t bucket_size; /* bytes */
-	uint32_t elements;    /* of a bucket */
-	int bits;             /* of a hash that choose a bucket */
-	off_t directory_at;
-	size_t entries;   /* of the directory */
-	off_t *directory; /* NULL until it is read */
-	char *bucket;     /* buffer for one bucket */
-	char *record;     /* buffer for one key and value */
-	size_t record_size;
-};
-
-/* A stretch of the file. */
-struct grey_gdbm_extent {
-	off_t at;
-	off_t size;
-};
-
-/* An element of the current bucket: where a key and its value lie. */
+/* An element of a bucket: where a key and its value lie. */
 struct grey_gdbm_element {
 	uint32_t hash;
 	off_t at;
@@ -60,6 +38,32 @@ struct grey_gdbm_bucket {
 	off_t at;
 	int bits;
 	uint32_t count;
+};
+
+struct grey_gdbm_file {
+	int fd;
+	off_t size;
+	off_t next_block; /* where the file should end */
+	uint32_t block_size;
+	uint32_t bucket_size; /* bytes */
+	uint32_t elements;    /* of a bucket */
+	int bits;             /* of a hash that choose a bucket */
+	off_t directory_at;
+	size_t entries;   /* of the directory */
+	off_t *directory; /* NULL until it is read */
+	char *bucket;     /* buffer for one bucket */
+	char *record;     /* buffer for one key and value */
+	size_t record_size;
+	bool has_current; /* current tells what bucket holds */
+	bool has_found;   /* found tells what record holds (gdbm_find.h) */
+	struct grey_gdbm_bucket current;
+	struct grey_gdbm_element found;
+};
+
+/* A stretch of the file. */
+struct grey_gdbm_extent {
+	off_t at;
+	off_t size;
 };
 
 /* Is it a power of two between those two? */
@@ -116,7 +120,8 @@ uint32_t grey_gdbm_hash(struct grey_bytes key);
 
 /*
  * Reads the bucket that a hash leads to, after grey_gdbm_header alone: the
- * directory is not read.  grey_gdbm_end frees the buffer.
+ * directory is not read, and nothing if it is the current bucket.
+ * grey_gdbm_end frees the buffer.
  * Returns GREY_OK, GREY_DAMAGED, GREY_FAILED.
  */
 enum grey_status grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,

@@ -1,7 +1,8 @@
 /*
  * GDBM.  Its own lock (a writer would wait for each idle reader) and its fsync
  * at every close (ten times the cost of a call) are not used; mmap is slower
- * for one open, fetch, store and close.  (Measured: doc/performance.md.)
+ * for one open, fetch, store and close.  What a call mostly does goes without
+ * libgdbm (struct handle).  (Measured: doc/performance.md.)
  */
 #include "greydb_driver.h"
 
@@ -16,6 +17,8 @@
 #include "gdbm_admit.h"
 #include "gdbm_check.h"
 #include "gdbm_file.h"
+#include "gdbm_find.h"
+#include "gdbm_insert.h"
 
 /* A page: a write of one cannot be cut by a kill. */
 #define BLOCK_SIZE 4096
@@ -112,34 +115,75 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 	return status;
 }
 
+/*
+ * An open file.  One key is found, replaced in place, and put into a bucket
+ * that has room without libgdbm, which reads the whole directory when it opens
+ * a file.  It is opened for the first change that needs it, and serves
+ * everything from then on.
+ */
+struct handle {
+	struct grey_gdbm_file file; /* its fd is libgdbm's if that is open */
+	enum greydb_mode mode;
+	GDBM_FILE library; /* NULL until it is needed */
+	bool written;      /* something, without libgdbm */
+};
+
 static enum grey_status
-driver_open(int fd, enum greydb_mode mode, void **handle_r,
-    struct grey_error *err)
+open_library(struct handle *handle, struct grey_error *err)
 {
 	static const int flags[] = { [GREYDB_READ] = GDBM_READER | GDBM_NOMMAP,
 		[GREYDB_WRITE] = GDBM_WRITER | GDBM_NOMMAP,
 		[GREYDB_FILL] = GDBM_WRITER };
-	struct grey_gdbm_file header;
+	const int fd = handle->file.fd;
 	enum grey_status status;
-	GDBM_FILE file;
 
-	/* What libgdbm would trust, or turn into a new database. */
-	status = grey_gdbm_header(fd, &header, err);
-	if (status != GREY_OK) {
-		(void)close(fd);
-		return status;
-	}
-	status = open_fd(fd, 0, flags[mode], &file, err);
+	if (handle->library != NULL)
+		return GREY_OK;
+	/* gdbm_fd_open closes it after a failure. */
+	handle->file.fd = -1;
+	status = open_fd(fd, 0, flags[handle->mode], &handle->library, err);
 	if (status == GREY_OK)
-		*handle_r = file;
+		handle->file.fd = fd;
+	return status;
+}
+
+static void
+free_handle(struct handle *handle)
+{
+	if (handle->library == NULL && handle->file.fd != -1)
+		(void)close(handle->file.fd);
+	grey_gdbm_end(&handle->file);
+	free(handle);
+}
+
+static enum grey_status
+driver_open(int fd, enum greydb_mode mode, void **handle_r,
+    struct grey_error *err)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+	enum grey_status status;
+
+	if (handle == NULL) {
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	}
+	handle->mode = mode;
+	/* What libgdbm would trust, or turn into a new database. */
+	status = grey_gdbm_header(fd, &handle->file, err);
+	if (status == GREY_OK && mode == GREYDB_FILL)
+		status = open_library(handle, err);
+	if (status == GREY_OK)
+		*handle_r = handle;
+	else
+		free_handle(handle);
 	return status;
 }
 
 static enum grey_status
-driver_fetch(void *handle, struct grey_bytes key, struct greydb_value *value_r,
-    struct grey_error *err)
+fetch_from_library(GDBM_FILE library, struct grey_bytes key,
+    struct greydb_value *value_r, struct grey_error *err)
 {
-	datum value = gdbm_fetch(handle, datum_of(key));
+	datum value = gdbm_fetch(library, datum_of(key));
 
 	if (value.dptr == NULL) {
 		if (gdbm_errno == GDBM_ITEM_NOT_FOUND)
@@ -151,51 +195,134 @@ driver_fetch(void *handle, struct grey_bytes key, struct greydb_value *value_r,
 }
 
 static enum grey_status
-driver_store(void *handle, struct grey_bytes key, struct grey_bytes value,
+driver_fetch(void *arg, struct grey_bytes key, struct greydb_value *value_r,
     struct grey_error *err)
 {
-	if (gdbm_store(handle, datum_of(key), datum_of(value), GDBM_REPLACE) !=
-	    0)
+	struct handle *handle = arg;
+	struct grey_bytes value;
+	enum grey_status status;
+	char *copy;
+
+	if (handle->library != NULL)
+		return fetch_from_library(handle->library, key, value_r, err);
+	status = grey_gdbm_find(&handle->file, key, &value, err);
+	if (status != GREY_OK)
+		return status;
+	copy = malloc(value.size + 1);
+	if (copy == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	memcpy(copy, value.data, value.size);
+	*value_r = (struct greydb_value){ copy, value.size };
+	return GREY_OK;
+}
+
+/* GREY_NOT_FOUND, with nothing written, if it takes libgdbm. */
+static enum grey_status
+store_simply(struct handle *handle, struct grey_bytes key,
+    struct grey_bytes value, struct grey_error *err)
+{
+	struct grey_bytes old;
+	enum grey_status status;
+
+	if (handle->library != NULL)
+		return GREY_NOT_FOUND;
+	status = grey_gdbm_find(&handle->file, key, &old, err);
+	if (status == GREY_OK && old.size == value.size)
+		status = grey_gdbm_replace(&handle->file, value, err);
+	else if (status == GREY_NOT_FOUND)
+		status = grey_gdbm_insert(&handle->file, key, value, err);
+	else if (status == GREY_OK)
+		return GREY_NOT_FOUND;
+	handle->written |= status != GREY_NOT_FOUND;
+	return status;
+}
+
+static enum grey_status
+driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	struct handle *handle = arg;
+	enum grey_status status = store_simply(handle, key, value, err);
+
+	if (status != GREY_NOT_FOUND)
+		return status;
+	status = open_library(handle, err);
+	if (status != GREY_OK)
+		return status;
+	if (gdbm_store(handle->library, datum_of(key), datum_of(value),
+		GDBM_REPLACE) != 0)
 		return failed(blame(), "cannot store", err);
 	/* gdbm_store does not look whether its buckets could be written. */
-	if (gdbm_needs_recovery(handle))
+	if (gdbm_needs_recovery(handle->library))
 		return failed(GREY_FAILED, "cannot store", err);
 	return GREY_OK;
 }
 
 static enum grey_status
-driver_admit(void *handle, struct grey_bytes key, int64_t records,
+driver_admit(void *arg, struct grey_bytes key, int64_t records,
     struct grey_error *err)
 {
-	return grey_gdbm_admit(gdbm_fdesc(handle), key, records, err);
+	struct handle *handle = arg;
+	enum grey_status status = GREY_OK;
+
+	/* What libgdbm has changed must be read again. */
+	if (handle->library != NULL) {
+		const int fd = handle->file.fd;
+		grey_gdbm_end(&handle->file);
+		status = grey_gdbm_header(fd, &handle->file, err);
+	}
+	return status == GREY_OK ?
+	    grey_gdbm_admit(&handle->file, key, records, err) :
+	    status;
 }
 
 static enum grey_status
-driver_remove(void *handle, struct grey_bytes key, struct grey_error *err)
+driver_remove(void *arg, struct grey_bytes key, struct grey_error *err)
 {
-	if (gdbm_delete(handle, datum_of(key)) != 0) {
+	struct handle *handle = arg;
+	enum grey_status status = open_library(handle, err);
+
+	if (status != GREY_OK)
+		return status;
+	if (gdbm_delete(handle->library, datum_of(key)) != 0) {
 		if (gdbm_errno == GDBM_ITEM_NOT_FOUND)
 			return GREY_NOT_FOUND;
 		return failed(blame(), "cannot delete", err);
 	}
-	if (gdbm_needs_recovery(handle))
+	if (gdbm_needs_recovery(handle->library))
 		return failed(GREY_FAILED, "cannot delete", err);
 	return GREY_OK;
 }
 
 static enum grey_status
-driver_close(void *handle, int sync_sink, struct grey_error *err)
+close_library(GDBM_FILE library, int sync_sink, struct grey_error *err)
 {
 	/*
 	 * gdbm_close always syncs.  Everything is written by now, so the
 	 * descriptor may point elsewhere for that.
 	 */
 	if (sync_sink != -1)
-		(void)dup3(sync_sink, gdbm_fdesc(handle), O_CLOEXEC);
-	if (gdbm_close(handle) == -1 &&
+		(void)dup3(sync_sink, gdbm_fdesc(library), O_CLOEXEC);
+	if (gdbm_close(library) == -1 &&
 	    (sync_sink == -1 || gdbm_errno != GDBM_FILE_SYNC_ERROR))
 		return failed(GREY_FAILED, "cannot close the database", err);
 	return GREY_OK;
+}
+
+static enum grey_status
+driver_close(void *arg, int sync_sink, struct grey_error *err)
+{
+	struct handle *handle = arg;
+	enum grey_status status = GREY_OK;
+
+	if (handle->library != NULL)
+		status = close_library(handle->library, sync_sink, err);
+	else if (handle->written && sync_sink == -1 &&
+	    fsync(handle->file.fd) == -1)
+		status = grey_fail(err, GREY_FAILED, "cannot sync: %s",
+		    strerror(errno));
+	free_handle(handle);
+	return status;
 }
 
 static size_t

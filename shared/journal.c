@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "number.h"
+
+#define MAGIC     "exigrey-lock"
 #define VERSION   1
 #define LINE_SIZE 128
 #define BODY_MAX  (1 << 20)
@@ -27,54 +30,95 @@ write_failed(ssize_t n, struct grey_error *err)
 }
 
 static bool
-operation_named(const char *name, enum grey_operation *operation_r)
+operation_named(struct grey_bytes name, enum grey_operation *operation_r)
 {
 	for (size_t i = 0; i < OPERATIONS; i++)
-		if (strcmp(names[i], name) == 0) {
+		if (grey_bytes_equal(name, grey_bytes_of(names[i]))) {
 			*operation_r = (enum grey_operation)i;
 			return true;
 		}
 	return false;
 }
 
+/* Takes the next word off a line; an empty one at its end. */
+static struct grey_bytes
+next_word(struct grey_bytes *line)
+{
+	struct grey_bytes word = { line->data, 0 };
+
+	while (word.size < line->size && line->data[word.size] != ' ' &&
+	    line->data[word.size] != '\n')
+		word.size++;
+	line->data += word.size;
+	line->size -= word.size;
+	if (line->size > 0) {
+		line->data++;
+		line->size--;
+	}
+	return word;
+}
+
+static bool
+parse_size(struct grey_bytes word, size_t *size_r)
+{
+	int64_t number;
+
+	if (!grey_number_parse(word, &number))
+		return false;
+	*size_r = (size_t)number;
+	return true;
+}
+
+/* What stands behind the version.  (sscanf is a twentieth of a call.) */
+static bool
+parse_journal(struct grey_bytes line, struct grey_journal *journal_r)
+{
+	const struct grey_bytes boot_id = next_word(&line);
+
+	if (boot_id.size != GREY_BOOT_ID)
+		return false;
+	memcpy(journal_r->boot_id, boot_id.data, boot_id.size);
+	journal_r->boot_id[boot_id.size] = '\0';
+	return grey_number_parse(next_word(&line), &journal_r->records) &&
+	    operation_named(next_word(&line), &journal_r->operation) &&
+	    parse_size(next_word(&line), &journal_r->key_size) &&
+	    parse_size(next_word(&line), &journal_r->value_size);
+}
+
 enum grey_status
 grey_journal_read(int fd, struct grey_journal *journal_r,
     struct grey_error *err)
 {
-	char line[LINE_SIZE + 1], name[8];
-	int version = 0;
+	char text[LINE_SIZE];
+	struct grey_bytes line = { text, 0 };
+	int64_t version = 0;
 	ssize_t n;
 
-	n = pread(fd, line, LINE_SIZE, 0);
+	n = pread(fd, text, LINE_SIZE, 0);
 	if (n == -1)
 		return grey_fail(err, GREY_FAILED,
 		    "cannot read the lock file: %s", strerror(errno));
-	line[n] = '\0';
-	if (sscanf(line, "exigrey-lock %d ", &version) == 1 &&
-	    version > VERSION)
-		return grey_fail(err, GREY_INVALID,
-		    "the lock file is of version %d, from a later exigrey; "
-		    "this one knows version %d",
-		    version, VERSION);
-	if (n != LINE_SIZE || line[LINE_SIZE - 1] != '\n' ||
-	    version != VERSION ||
-	    sscanf(line, "exigrey-lock %*d %36s %" SCNd64 " %7s %zu %zu",
-		journal_r->boot_id, &journal_r->records, name,
-		&journal_r->key_size, &journal_r->value_size) != 5 ||
-	    strlen(journal_r->boot_id) != GREY_BOOT_ID ||
-	    journal_r->records < 0 ||
-	    !operation_named(name, &journal_r->operation))
+	line.size = (size_t)n;
+	if (!grey_bytes_equal(next_word(&line), grey_bytes_of(MAGIC)) ||
+	    !grey_number_parse(next_word(&line), &version))
 		return GREY_NOT_FOUND;
-	return GREY_OK;
+	if (version > VERSION)
+		return grey_fail(err, GREY_INVALID,
+		    "the lock file is of version %lld, from a later exigrey; "
+		    "this one knows version %d",
+		    (long long)version, VERSION);
+	return n == LINE_SIZE && text[LINE_SIZE - 1] == '\n' &&
+		version == VERSION && parse_journal(line, journal_r) ?
+	    GREY_OK :
+	    GREY_NOT_FOUND;
 }
 
 static void
 format_line(const struct grey_journal *journal, char line[LINE_SIZE])
 {
-	int n = snprintf(line, LINE_SIZE,
-	    "exigrey-lock %d %s %" PRId64 " %s %zu %zu", VERSION,
-	    journal->boot_id, journal->records, names[journal->operation],
-	    journal->key_size, journal->value_size);
+	int n = snprintf(line, LINE_SIZE, MAGIC " %d %s %" PRId64 " %s %zu %zu",
+	    VERSION, journal->boot_id, journal->records,
+	    names[journal->operation], journal->key_size, journal->value_size);
 
 	(void)memset(line + n, ' ', LINE_SIZE - 1 - (size_t)n);
 	line[LINE_SIZE - 1] = '\n';

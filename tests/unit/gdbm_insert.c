@@ -1,0 +1,241 @@
+/*
+ * What our own code finds, replaces and inserts in a GDBM file is what libgdbm
+ * finds there, and what libgdbm wrote our own code finds.
+ */
+#include "test.h"
+
+#include <gdbm.h>
+
+#include "gdbm_check.h"
+#include "gdbm_find.h"
+#include "gdbm_insert.h"
+
+#define KEYS       3000
+#define OPERATIONS 20000
+#define SIZES      4
+
+/* Byte offsets in a bucket: GDBM 1.23, gdbmdefs.h. */
+#define FIRST_SPACE_AT 16
+
+struct model {
+	struct test_db test;
+	int version[KEYS]; /* 0: not there */
+	int records;
+};
+
+static struct grey_bytes
+key_of(int i, char buffer[64])
+{
+	/* Of many lengths, some shorter than what a bucket notes of a key. */
+	(void)snprintf(buffer, 64, "%x%.*s", i, i % 40,
+	    "........................................");
+	return test_key(buffer);
+}
+
+static struct grey_bytes
+value_of(int i, int version, char buffer[32 * SIZES])
+{
+	memset(buffer, 0, 32 * SIZES);
+	(void)snprintf(buffer, 32, "%d %d", i, version);
+	return (
+	    struct grey_bytes){ buffer, (size_t)(32 + version % SIZES * 32) };
+}
+
+/* One call: mostly inserts and replaces in place, as mail is. */
+static void
+operate(struct model *model, int i, int version)
+{
+	struct greydb *db = test_open(&model->test);
+	char key[64], value[32 * SIZES];
+	struct grey_error err;
+	enum grey_status status;
+
+	status = version == 0 ?
+	    greydb_delete(db, key_of(i, key), &err) :
+	    greydb_store(db, key_of(i, key), value_of(i, version, value), &err);
+	if (status != GREY_OK)
+		fail_msg("%s", err.text);
+	model->records += (version != 0) - (model->version[i] != 0);
+	model->version[i] = version;
+	test_close(db);
+}
+
+static void
+look(struct model *model, GDBM_FILE library, int i)
+{
+	char key[64], expected[32 * SIZES];
+	struct grey_bytes wanted = key_of(i, key);
+	datum value = gdbm_fetch(library,
+	    (datum){ .dptr = key, .dsize = (int)wanted.size });
+
+	if (model->version[i] == 0) {
+		assert_null(value.dptr);
+		return;
+	}
+	wanted = value_of(i, model->version[i], expected);
+	assert_non_null(value.dptr);
+	assert_int_equal(value.dsize, (int)wanted.size);
+	assert_memory_equal(value.dptr, wanted.data, wanted.size);
+	free(value.dptr);
+}
+
+/* libgdbm finds all of it; our check finds nothing wrong. */
+static void
+compare(struct model *model)
+{
+	struct greydb_report report;
+	struct grey_error err;
+	gdbm_count_t count = 0;
+	GDBM_FILE library;
+	int fd;
+
+	fd = test_file(&model->test, "seen", O_RDONLY);
+	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
+		fail_msg("not sound: %s", err.text);
+	assert_int_equal(report.records, model->records);
+	library = gdbm_fd_open(fd, "seen", 0, GDBM_READER | GDBM_NOLOCK, NULL);
+	assert_non_null(library);
+	assert_int_equal(gdbm_count(library, &count), 0);
+	assert_int_equal(count, model->records);
+	for (int i = 0; i < KEYS; i++)
+		look(model, library, i);
+	(void)gdbm_close(library);
+}
+
+static void
+both_agree(void **state)
+{
+	static struct model model;
+	uint32_t random = 1;
+
+	(void)state;
+	test_db_begin(&model.test);
+	for (int n = 0; n < OPERATIONS; n++) {
+		random = random * 1103515245 + 12345;
+		const int i = (int)(random >> 8) % KEYS;
+		const int old = model.version[i];
+		operate(&model, i,
+		    old == 0        ? 1 + n % SIZES :
+			n % 16 == 0 ? 0 :
+			n % 8 == 1  ? old + 1 :
+				      old + SIZES);
+		if (n % (OPERATIONS / 4) == 0)
+			compare(&model);
+	}
+	compare(&model);
+	assert_int_equal(model.test.lines, 0);
+	test_db_end(&model.test);
+}
+
+/* Opens the file beside greydb, for one function of ours. */
+static void
+begin(struct test_db *test, struct grey_gdbm_file *file)
+{
+	struct grey_error err;
+	char key[64];
+
+	test_db_begin(test);
+	for (int i = 0; i < 10; i++) {
+		struct greydb *db = test_open(test);
+		assert_int_equal(greydb_store(db, key_of(i, key),
+				     (struct grey_bytes){ "value", 6 }, &err),
+		    GREY_OK);
+		test_close(db);
+	}
+	assert_int_equal(grey_gdbm_header(test_file(test, "seen", O_RDWR), file,
+			     &err),
+	    GREY_OK);
+}
+
+static void
+end(struct test_db *test, struct grey_gdbm_file *file)
+{
+	(void)close(file->fd);
+	grey_gdbm_end(file);
+	test_db_end(test);
+}
+
+/* Else what this is for, that libgdbm need not be opened, would be lost. */
+static void
+most_inserts_need_no_library(void **state)
+{
+	struct grey_gdbm_file file;
+	struct test_db test;
+	struct grey_error err;
+	char key[64];
+	int done = 0;
+
+	(void)state;
+	begin(&test, &file);
+	for (int i = 10; i < 50; i++)
+		done += grey_gdbm_insert(&file, key_of(i, key),
+			    (struct grey_bytes){ "value", 6 }, &err) == GREY_OK;
+	assert_true(done > 35);
+	end(&test, &file);
+}
+
+static void
+no_room_writes_nothing(void **state)
+{
+	static char large[8192];
+	struct grey_gdbm_file file;
+	struct grey_bytes value;
+	struct test_db test;
+	struct stat before, after;
+	struct grey_error err;
+	char key[64];
+
+	(void)state;
+	begin(&test, &file);
+	assert_int_equal(fstat(file.fd, &before), 0);
+	assert_int_equal(grey_gdbm_insert(&file, key_of(99, key),
+			     (struct grey_bytes){ large, sizeof(large) }, &err),
+	    GREY_NOT_FOUND);
+	assert_int_equal(fstat(file.fd, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+	assert_int_equal(grey_gdbm_find(&file, key_of(99, key), &value, &err),
+	    GREY_NOT_FOUND);
+	end(&test, &file);
+}
+
+static void
+space_in_the_header_is_damage(void **state)
+{
+	static const off_t places[] = { 8, 4096 };
+	struct grey_gdbm_file file;
+	struct grey_gdbm_bucket bucket;
+	struct test_db test;
+	struct grey_error err;
+	char key[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		begin(&test, &file);
+		assert_int_equal(grey_gdbm_bucket_of(&file,
+				     grey_gdbm_hash(key_of(99, key)), &bucket,
+				     &err),
+		    GREY_OK);
+		assert_int_equal(pwrite(file.fd, &places[i], sizeof(off_t),
+				     bucket.at + FIRST_SPACE_AT),
+		    sizeof(off_t));
+		file.has_current = false;
+		assert_int_equal(grey_gdbm_insert(&file, key_of(99, key),
+				     (struct grey_bytes){ "value", 6 }, &err),
+		    GREY_DAMAGED);
+		assert_non_null(strstr(err.text, "free space lies in"));
+		end(&test, &file);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(both_agree),
+		cmocka_unit_test(most_inserts_need_no_library),
+		cmocka_unit_test(no_room_writes_nothing),
+		cmocka_unit_test(space_in_the_header_is_damage) };
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
