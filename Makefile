@@ -10,7 +10,6 @@ CRONDIR		= /etc/cron.d
 COMPLETIONDIR	= $(PREFIX)/share/bash-completion/completions
 DESTDIR		=
 
-CC		= cc
 INSTALL		= install
 PKG_CONFIG	= pkg-config
 # Where Exim keeps its spool, should a running Exim not tell: asked from the
@@ -19,17 +18,28 @@ SPOOL_DIRECTORY := $(shell tests/spool-directory)
 
 # BUILD may name another folder, for a build with other flags.
 BUILD		= build
-CFLAGS		= -O2 -g
+CFLAGS		?= -O2 -g
 WARNINGS	= -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes \
 		  -Wstrict-prototypes -Wvla -Wformat=2 -Werror
-HARDENING	= -fstack-protector-strong -D_FORTIFY_SOURCE=2
-LINK_HARDENING	= -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+# What of it this compiler has for this machine and the user's own flags allow.
+takes		= $(shell $(CC) -Werror $(1) $(CFLAGS) $(CPPFLAGS) \
+		  -include string.h -c -x c /dev/null -o /dev/null \
+		  2>/dev/null && echo '$(1)')
+HARDENING_FLAGS	= -fstack-protector-strong -fstack-clash-protection \
+		  -fcf-protection -mbranch-protection=standard \
+		  -D_FORTIFY_SOURCE=3
+HARDENING	:= $(foreach flag,$(HARDENING_FLAGS),$(call takes,$(flag)))
+# Debian 12's crti.o does not say that it can do with a shadow stack; it can.
+SHADOW_STACK	= -Wl,-z,shstk
+LINK_HARDENING	= -Wl,-z,relro -Wl,-z,now -Wl,--as-needed \
+		  $(if $(filter -fcf-protection,$(HARDENING)),$(SHADOW_STACK))
 ALL_CFLAGS	= -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -fPIC \
 		  -fvisibility=hidden -ffunction-sections -MMD -MP -Ishared \
 		  -DEXIGREY_VERSION='"$(VERSION)"' \
 		  -DSPOOL_DIRECTORY='"$(SPOOL_DIRECTORY)"' \
 		  $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
 ALL_LDFLAGS	= $(LINK_HARDENING) -Wl,--gc-sections $(LDFLAGS)
+FLAGS		= $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 
 # libbsd's overlay: <string.h> and others with what the BSDs have.
 BSD_CFLAGS	= $(shell $(PKG_CONFIG) --cflags libbsd-overlay)
@@ -74,8 +84,8 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/flags
 # Changes when the flags do, so that everything is then built anew.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' | \
-	    cmp -s - $@ || echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' > $@
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(FLAGS))' > $@
 FORCE:
 
 ## make deps         install what build, demo and tests need (apt-get)

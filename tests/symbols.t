@@ -34,8 +34,5 @@ for (qw(expand_string expand_string_2 log_write debug_printf host_checking)) {
 my @needed = sort $dynamic =~ /\(NEEDED\).*\[(.*?)\]/g;
 like("@needed", qr/^(?:ld-linux\S* )?libc\.so\.6 libgdbm\.so\.\d+$/,
     'links libgdbm and libc only');
-like($dynamic, qr/BIND_NOW|\(FLAGS.*\bNOW\b/, 'bound at load');
-like(`readelf -lW $so`, qr/GNU_RELRO/, 'RELRO');
-unlike($dynamic, qr/TEXTREL|RPATH|RUNPATH/, 'no text relocations, no path');
 
 done_testing;
