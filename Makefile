@@ -128,6 +128,17 @@ crash: deps
 	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random.t
 	EXIGREY_CRASH_OPERATIONS=3000 $(BUILD)/tests/killed.t
 
+## make check-matrix the same exigrey.so in this machine's Exim, in one built with
+##                   GDBM, and in those of MATRIX (trixie sid), which are made
+##                   with debootstrap if need be (1 minute; needs root)
+MATRIX		= trixie sid
+.PHONY: check-matrix
+check-matrix: deps
+	@tests/deps matrix
+	@$(MAKE) --no-print-directory all
+	EXIGREY_BUILD=$(BUILD) EXIGREY_MATRIX='$(MATRIX)' \
+	    prove tests/exim-matrix.t
+
 ## make bench-commands  what each command costs on a million records
 .PHONY: bench-commands
 bench-commands: deps

@@ -5,6 +5,8 @@
 #	$exim->start;
 #	$exim->client->envelope('a@example.com', 'b@example.org');
 #	print $exim->log('main');
+#
+# It may be one that lies in a folder of its own, to be run with chroot.
 package PrivateExim;
 use strict;
 use warnings;
@@ -58,16 +60,19 @@ sub user
 	croak 'no user for Exim';
 }
 
-# new(exim => PATH, main => TEXT, acl => { rcpt => TEXT, ... }, more => TEXT):
-# options for the main section, the ACLs, and sections after the routers.
+# new(exim => PATH, main => TEXT, acl => { rcpt => TEXT, ... }, more => TEXT,
+# root => FOLDER): options for the main section, the ACLs, sections after the
+# routers, and for chroot.
 sub new
 {
 	my ($class, %arg) = @_;
+	my $root = $arg{root} // '';
 	# Exim's user must get in, which root's own TMPDIR may forbid.
 	my $temporary = File::Temp->newdir('exigrey-XXXXXX',
-	    $> == 0 ? (DIR => '/tmp') : (TMPDIR => 1));
+	    $> == 0 ? (DIR => "$root/tmp") : (TMPDIR => 1));
 	my $self = bless { main => '', more => '', acl => {}, %arg,
-		temporary => $temporary, dir => "$temporary" }, $class;
+		root => $root, temporary => $temporary, dir => "$temporary" },
+	    $class;
 
 	$self->{exim} //= find() // croak 'no Exim';
 	$self->{conf} = "$self->{dir}/exim.conf";
@@ -83,11 +88,29 @@ sub dir { return shift->{dir} }
 sub spool { return shift->{spool} }
 sub port { return shift->{port} }
 
+# A path of ours as this Exim sees it.
+sub inside
+{
+	my ($self, $path) = @_;
+
+	return $path =~ s/^\Q$self->{root}\E//r;
+}
+
+# The ids of the user as whom this Exim runs.
+sub ids
+{
+	my ($self) = @_;
+
+	return (getpwnam(user()))[2, 3] if $self->{root} eq '';
+	return Tree::slurp("$self->{root}/etc/passwd") =~
+	    /^Debian-exim:[^:]*:(\d+):(\d+):/m;
+}
+
 # Makes a directory that belongs to Exim's user.
 sub own_directory
 {
 	my ($self, $path, $mode) = @_;
-	my ($uid, $gid) = (getpwnam(user()))[2, 3];
+	my ($uid, $gid) = $self->ids;
 
 	mkdir($path) || croak "$path: $!";
 	chown($uid, $gid, $path) || croak "$path: $!" if $> == 0;
@@ -95,7 +118,7 @@ sub own_directory
 	return $path;
 }
 
-# The path of a copy of the module: the tree may lie where Exim's user
+# The path of a copy of the module, for Exim: the tree may lie where its user
 # cannot get.
 sub so
 {
@@ -107,7 +130,7 @@ sub so
 		    || croak "exigrey.so: $!";
 		chmod 0644, $copy;
 	}
-	return $copy;
+	return $self->inside($copy);
 }
 
 # ${dlfunc{SO}{NAME}{ARGUMENT}...}
@@ -132,8 +155,8 @@ sub set_acl
 sub configure
 {
 	my ($self) = @_;
-	my $user = user();
-	my $group = getgrgid((getpwnam($user))[3]);
+	my ($uid, $gid) = $self->ids;
+	my ($dir, $spool) = map { $self->inside($_) } @$self{qw(dir spool)};
 	my %acl = (rcpt => 'accept', %{$self->{acl}});
 	my ($names, $acls) = ('', '');
 
@@ -146,16 +169,16 @@ sub configure
 	$self->{port} = free_port();
 	open(my $conf, '>', $self->{conf}) or croak "$self->{conf}: $!";
 	print $conf <<"END";
-exim_user = $user
-exim_group = $group
+exim_user = $uid
+exim_group = $gid
 exim_path = $self->{exim}
 primary_hostname = mx.example.org
 domainlist local_domains = example.org
 domainlist relay_to_domains =
 hostlist relay_from_hosts =
-spool_directory = $self->{spool}
-log_file_path = $self->{dir}/log/%slog
-pid_file_path = $self->{spool}/exim.pid
+spool_directory = $spool
+log_file_path = $dir/log/%slog
+pid_file_path = $spool/exim.pid
 local_interfaces = 127.0.0.1
 daemon_smtp_ports = $self->{port}
 queue_only
@@ -191,7 +214,8 @@ sub arguments
 {
 	my ($self) = @_;
 
-	return ($self->{exim}, '-C', $self->{conf});
+	return ($self->{root} eq '' ? () : ('chroot', $self->{root}),
+	    $self->{exim}, '-C', $self->inside($self->{conf}));
 }
 
 # Starts the daemon and waits until it answers.
