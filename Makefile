@@ -54,6 +54,9 @@ UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
 # Tests in C that scripts drive.
 TEST_PROGRAMS	= $(patsubst tests/programs/%.c,$(BUILD)/tests/%, \
 		  $(wildcard tests/programs/*.c))
+# What tests preload into Exim.
+PRELOADED	= $(patsubst tests/preload/%.c,$(BUILD)/tests/%.so, \
+		  $(wildcard tests/preload/*.c))
 BENCH_PROGRAMS	= $(patsubst tests/bench/%.c,$(BUILD)/tests/%, \
 		  $(wildcard tests/bench/*.c))
 MANUALS		= $(wildcard doc/*.[578])
@@ -102,7 +105,7 @@ check: deps
 	@$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests
-run-tests: all $(UNIT_TESTS) $(TEST_PROGRAMS)
+run-tests: all $(UNIT_TESTS) $(TEST_PROGRAMS) $(PRELOADED)
 	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
 	    $(UNIT_TESTS) $(wildcard tests/*.t)
 
@@ -114,6 +117,10 @@ $(BUILD)/tests/%.t: tests/unit/%.c $(SHARED_OBJECTS)
 $(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
+
+$(BUILD)/tests/%.so: tests/preload/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) -shared $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -ldl
 
 $(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)

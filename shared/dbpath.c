@@ -171,6 +171,20 @@ grey_directory_open(const struct grey_dbpath *path, bool create,
 	return GREY_OK;
 }
 
+static enum grey_status
+cannot_open(const char *name, int flags, struct grey_error *err)
+{
+	const int error = errno;
+	char user[32] = "";
+
+	if (error == EACCES)
+		(void)snprintf(user, sizeof(user), " as user %ld",
+		    (long)geteuid());
+	return grey_fail(err, GREY_FAILED, "cannot %s '%s'%s: %s",
+	    (flags & O_CREAT) != 0 ? "make" : "open", name, user,
+	    error == ELOOP ? "it is a symbolic link" : strerror(error));
+}
+
 enum grey_status
 grey_directory_file(const struct grey_directory *directory, const char *name,
     int flags, int *fd_r, struct grey_error *err)
@@ -184,8 +198,7 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 	if (fd == -1 && errno == ENOENT)
 		return GREY_NOT_FOUND;
 	if (fd == -1)
-		return grey_fail(err, GREY_FAILED, "cannot open '%s': %s", name,
-		    errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		return cannot_open(name, flags, err);
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		(void)close(fd);
 		return grey_fail(err, GREY_FAILED, "'%s' is not a regular file",

@@ -162,7 +162,8 @@ carry_out(const struct grey_dbpath *path,
 		if (is_full(request, db, item))
 			return grey_fail(err, GREY_FULL,
 			    "database '%s/%s' has "
-			    "%lld records, max_records is %lld",
+			    "%lld records, max_records is %lld: run "
+			    "exigrey purge, or raise it",
 			    path->directory, path->file,
 			    (long long)greydb_records(db),
 			    (long long)request->policy.max_records);

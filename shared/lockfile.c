@@ -189,6 +189,7 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 	enum grey_status status;
 	int fd = -1;
 
+	grey_session_complete(session);
 	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
 	if (is_stuck(session, lock))
 		timeout = 0;

@@ -28,9 +28,20 @@ read_boot_id(char boot_id[GREY_BOOT_ID + 1])
 void
 grey_session_init(struct grey_session *session, grey_log_fn *log, void *log_arg)
 {
-	*session = (struct grey_session){ .log = log, .log_arg = log_arg };
-	read_boot_id(session->boot_id);
-	session->sync_sink = memfd_create("exigrey", MFD_CLOEXEC);
+	*session = (struct grey_session){ .log = log,
+		.log_arg = log_arg,
+		.boot_id = "-",
+		.sync_sink = -1 };
+	grey_session_complete(session);
+}
+
+void
+grey_session_complete(struct grey_session *session)
+{
+	if (session->boot_id[0] == '-')
+		read_boot_id(session->boot_id);
+	if (session->sync_sink == -1)
+		session->sync_sink = memfd_create("exigrey", MFD_CLOEXEC);
 }
 
 void

@@ -37,6 +37,12 @@ struct grey_session {
 void grey_session_init(struct grey_session *session, grey_log_fn *log,
     void *log_arg);
 
+/*
+ * Tries again to get what could not be had, because there were no descriptors
+ * just then: without the boot id each call would have the file checked.
+ */
+void grey_session_complete(struct grey_session *session);
+
 /* Closes what the session holds open. */
 void grey_session_end(struct grey_session *session);
 

@@ -23,6 +23,10 @@ my %acl = (
 	locked => ['locked', 'timeout=1s'],
 	strictlock => ['locked', 'timeout=1s on_failure=defer'],
 	plain => ['locked', ''],
+	many => ['locked', 'timeout=1s'],
+	strictmany => ['locked', 'timeout=1s on_failure=defer'],
+	readonly => ["$dir/readonly/seen", ''],
+	strictreadonly => ["$dir/readonly/seen", 'on_failure=defer'],
 );
 my $text = '';
 for my $name (sort keys %acl) {
@@ -53,6 +57,8 @@ put("$dir/foreign/seen", "SQLite format 3\0$letter");
 put("$dir/foreign/letter", $letter);
 symlink('/etc/passwd', "$dir/foreign/link") or die;
 $exim->own_directory("$dir/everybody", 0777);
+
+my $readonly = $exim->own_directory("$dir/readonly", 0750);
 
 # One connection: its process, and what it remembers, stays the same.
 my $client = $exim->client;
@@ -105,5 +111,99 @@ cmp_ok(time - $before, '<', 0.5, 'the same process does not wait again');
 close($lock);
 is(rcpt('strictlock'), '451 verb fired', 'the lock released: as before');
 $client->quit;
+
+# A lock that is stuck for good: one timeout for each process, whoever asks.
+for my $name (qw(many strictmany)) {
+	my $want = $name eq 'many' ? '250' : '451';
+
+	open($lock, '+<', "$spool/grey/locked.lock") or die "lock: $!";
+	flock($lock, LOCK_EX) or die;
+	for my $connection (1, 2) {
+		my $client = $exim->client;
+		my (%replies, $longest);
+
+		$client->command('MAIL FROM:<b@example.com>');
+		$exim->news;
+		my $start = my $last = time;
+		for (1 .. 1000) {
+			my $reply = $client->command("RCPT TO:<$name\@example.org>");
+			my $now = time;
+			$replies{substr $reply, 0, 3}++;
+			$longest = $now - $last if $now - $last > ($longest // 0);
+			$last = $now;
+		}
+		my $all = $last - $start;
+		note(sprintf '%s, connection %d: 1000 RCPTs in %.2f s, the '
+		    . 'longest %.2f s', $acl{$name}[1], $connection, $all,
+		    $longest);
+		is("@{[%replies]}", "$want 1000", "a stuck lock, $name: answers");
+		cmp_ok($longest, '>=', 0.9, 'one waits for the timeout');
+		cmp_ok($all - $longest, '<', 10, 'the others do not');
+		is(() = $exim->news =~ /exigrey: /g, $name eq 'many' ? 1 : 0,
+		    'the log says it once');
+		$client->quit;
+	}
+	close($lock);
+}
+
+# Nothing may be written.  Each is a connection of its own.
+sub once
+{
+	my ($name) = @_;
+	my $client = $exim->client;
+
+	$exim->news;
+	my $reply = $client->envelope('c@example.com', "$name\@example.org");
+	$client->quit;
+	return $reply;
+}
+my ($db, $lockfile) = ("$readonly/seen", "$readonly/seen.lock");
+sub forbidden
+{
+	my ($what, $cause) = @_;
+
+	is(once('readonly'), '250 Accepted', "$what: mail passes");
+	logs(qr{exigrey: unseen: mail passes: .*\Q$readonly\E.*$cause},
+	    'the log says why');
+	like(once('strictreadonly'), qr/^451 (?!.*verb)/,
+	    "$what, on_failure=defer: 451");
+	logs(qr{exigrey unseen: .*\Q$readonly\E.*$cause}, 'with the cause');
+}
+my $denied = qr/Permission denied/;
+chmod(0550, $readonly);
+forbidden('a directory without write permission, no database', $denied);
+is(join(' ', glob("$readonly/*")), '', 'nothing was made');
+chmod(0750, $readonly);
+is(once('readonly'), '451 verb fired', 'with permission: as ever');
+my @content = map { Tree::slurp($_) } $db, $lockfile;
+for my $case (['the database', 0, $db], ['the lock file', 0, $lockfile],
+    ['the directory', 0, $readonly], ['the database', 0440, $db]) {
+	my ($what, $mode, $path) = @$case;
+	my $before = (stat $path)[2] & 07777;
+
+	chmod($mode, $path) or die;
+	forbidden(sprintf('%s with mode %o', $what, $mode), $denied);
+	chmod($before, $path) or die;
+	is_deeply([map { Tree::slurp($_) } $db, $lockfile], \@content,
+	    'nothing was changed');
+}
+unlink($lockfile);
+chmod(0550, $readonly);
+forbidden('no lock file and none can be made', $denied);
+chmod(0750, $readonly);
+if ($> == 0) {
+	for my $path ($db, $lockfile) {
+		once('readonly');
+		chown(0, 0, $path);
+		forbidden("root's $path", $denied);
+		chown((stat $readonly)[4, 5], $path);
+		chown(4242, 4242, $path);
+		forbidden("somebody's $path", qr/Permission denied|belongs to user 4242/);
+		chown((stat $readonly)[4, 5], $path);
+	}
+}
+is(once('readonly'), '451 verb fired', 'with permission again: as ever');
+is(join(' ', sort glob("$readonly/*")), "$db $lockfile",
+    'and nothing was left behind');
 is($exim->log('panic'), '', 'no panic') if $> == 0;
 done_testing;
