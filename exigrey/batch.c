@@ -7,7 +7,7 @@
 #include "key.h"
 
 /* Above the longest sleep of those who wait for the lock (lockfile.c). */
-#define PAUSE 700000L /* ns */
+#define PAUSE 900000L /* ns */
 
 static enum grey_status
 work_on(struct greydb *db, const struct grey_bytes *keys, size_t count,
