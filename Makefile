@@ -105,7 +105,7 @@ check: deps
 	@$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests
-run-tests: all $(UNIT_TESTS) $(TEST_PROGRAMS) $(PRELOADED)
+run-tests: all $(UNIT_TESTS) $(TEST_PROGRAMS) $(PRELOADED) $(BENCH_PROGRAMS)
 	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
 	    $(UNIT_TESTS) $(wildcard tests/*.t)
 
@@ -145,6 +145,14 @@ check-matrix: deps
 	@$(MAKE) --no-print-directory all
 	EXIGREY_BUILD=$(BUILD) EXIGREY_MATRIX='$(MATRIX)' \
 	    prove tests/exim-matrix.t
+
+## make bench        what a call costs, beside its floor, at any size and under
+##                   load; table, JSON and plots in build/bench (15 minutes)
+.PHONY: bench
+bench: deps
+	@tests/deps bench
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	@EXIGREY_BUILD=$(BUILD) tests/bench/bench
 
 ## make bench-commands  what each command costs on a million records
 .PHONY: bench-commands

@@ -22,7 +22,7 @@ bench_now(void)
 }
 
 /*
- * Item number i: 50 bytes, as those that tests/bench/fill makes.  Addresses
+ * Item number i: 50 bytes with its NUL, as tests/lib/Bench.pm has it.  Addresses
  * have little structure; GDBM's hash takes items that differ in few places for
  * the same far more often.
  */
@@ -31,7 +31,7 @@ bench_item(char buffer[BENCH_ITEM_MAX], long i)
 {
 	const uint64_t mixed = ((uint64_t)i + 1) * 0x9e3779b97f4a7c15U;
 	const int n = snprintf(buffer, BENCH_ITEM_MAX,
-	    "<%016" PRIx64 "@sender.example>:<u%02ld@rcpt.example>", mixed,
+	    "<%016" PRIx64 "@hosts.example>:<u%02ld@mx.example>", mixed,
 	    i % 100);
 
 	return (struct grey_bytes){ buffer, (size_t)n };

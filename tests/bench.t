@@ -1,0 +1,36 @@
+#!/usr/bin/perl
+# The benchmarks run, and print and write what they promise: no figure is
+# judged here, since other work on a machine moves them all.
+use strict;
+use warnings;
+use File::Temp;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+use Tree;
+
+my $dir = File::Temp->newdir('exigrey-bench-XXXXXX', TMPDIR => 1);
+my $bench = Tree::root() . '/tests/bench';
+my $text = `$bench/bench --quick --out $dir 2>&1`;
+
+is($?, 0, 'bench runs') or diag($text);
+like($text, qr/^known item, at 100k, to the floor +[\d.]+ times +5 +3 /m,
+    'it prints a line with the bar and the goal');
+like($text, qr/^system calls(?: of 'known': .*\bflock 1\.0\b|: not counted)/m,
+    'it counts system calls, or says why not');
+my $json = JSON::PP->new->decode(Tree::slurp("$dir/bench.json"));
+cmp_ok(scalar @{$json->{rows}}, '>=', 29, 'the table is in the JSON');
+is(scalar(grep { $_->{value} !~ /^-?[\d.e+-]+$/ } @{$json->{rows}}), 0,
+    'all values are numbers');
+SKIP: {
+	skip 'no gnuplot here', 2 if $text =~ /^plots: none/m;
+	like(Tree::slurp("$dir/$_.svg"), qr/<svg/, "$_.svg is a plot")
+	    for qw(calls processes);
+}
+
+$text = `$bench/commands 2000 2>&1`;
+is($?, 0, 'bench-commands runs') or diag($text);
+like($text, qr/^purge of half +[\d.]+ s .* \d+ *$/m, 'it tells of a purge');
+
+done_testing;
