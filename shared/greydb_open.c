@@ -106,24 +106,26 @@ drop_handle(struct greydb *db)
 	db->handle = NULL;
 }
 
-/* Is the file as sound as if whoever failed or died in it had not begun? */
-static bool
-is_sound(struct greydb *db)
+/*
+ * Looks whether the file is as sound as if whoever failed or died in it had
+ * not begun, and counts its records.
+ */
+static enum grey_status
+settle(struct greydb *db, struct grey_error *err)
 {
-	struct grey_error unwanted;
 	enum grey_status status;
 	int64_t records;
 	int fd;
 
 	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
-	    &fd, &unwanted);
+	    &fd, err);
 	if (status != GREY_OK)
-		return false;
-	status = db->driver->settle(fd, &records, &unwanted);
+		return status;
+	status = db->driver->settle(fd, &records, err);
 	(void)close(fd);
 	if (status == GREY_OK)
 		db->journal.records = records;
-	return status == GREY_OK;
+	return status;
 }
 
 void
@@ -133,7 +135,7 @@ greydb_settle(struct greydb *db)
 
 	drop_handle(db);
 	db->batch = false;
-	if (is_sound(db))
+	if (settle(db, &unwanted) == GREY_OK)
 		(void)grey_journal_clear(db->lock, &db->journal, &unwanted);
 }
 
@@ -209,7 +211,7 @@ take_over(struct greydb *db, struct grey_error *err)
 	const struct grey_journal pending = db->journal;
 	enum grey_status status;
 
-	if (!is_sound(db))
+	if (settle(db, err) != GREY_OK)
 		return greydb_recover(db, why, err);
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
@@ -228,52 +230,55 @@ take_over(struct greydb *db, struct grey_error *err)
  * anything, and is left alone unless it starts as a database does.
  */
 static enum grey_status
-check_ours(const struct greydb *db, int fd, struct grey_error *err)
+check_ours(const struct greydb *db, struct grey_error *err)
 {
+	enum grey_status status;
 	struct stat st;
+	int fd;
 
+	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
+	    &fd, err);
+	if (status != GREY_OK)
+		return status;
 	if (db->driver->recognizes(fd))
-		return GREY_DAMAGED;
-	if (fstat(fd, &st) == 0 && st.st_size == 0)
-		return GREY_NOT_FOUND; /* somebody's touch(1) */
-	return grey_fail(err, GREY_INVALID,
-	    "it is no %s file, and nothing "
-	    "says that exigrey made it: choose another DB, or move it away",
-	    db->driver->name);
+		status = GREY_DAMAGED;
+	else if (fstat(fd, &st) == 0 && st.st_size == 0)
+		status = GREY_NOT_FOUND; /* somebody's touch(1) */
+	else
+		status = grey_fail(err, GREY_INVALID,
+		    "it is no %s file, and nothing says that exigrey made it: "
+		    "choose another DB, or move it away",
+		    db->driver->name);
+	(void)close(fd);
+	return status;
 }
 
 /*
  * Nothing is known about the file's state: it is new, or the machine was
- * booted since somebody last wrote, or the lock file is new.  Its structure is
- * checked once.  ours: the lock file says that it is a database of ours.
+ * booted since somebody last wrote, or the lock file is new.  All of it is
+ * checked once, every key too: after a crash of the machine a bucket may be
+ * newer than the records that it leads to.  ours: the lock file says that it
+ * is a database of ours.
  */
 static enum grey_status
 get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 {
 	const struct greydb_place place = place_of(db);
 	struct grey_error why = { .text = "" };
-	struct greydb_report report = { 0 };
 	enum grey_status status;
-	int fd = -1;
 
+	db->journal = (struct grey_journal){ .records = 0 };
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
-	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
-	    &fd, err);
-	if (status == GREY_OK) {
-		status = db->driver->check(fd, false, NULL, &report, &why);
-		if (status != GREY_OK)
-			*err = why;
-		if (status == GREY_DAMAGED && !ours)
-			status = check_ours(db, fd, err);
-	}
-	if (fd != -1)
-		(void)close(fd);
+	status = settle(db, &why);
+	if (status != GREY_OK)
+		*err = why;
+	if (status == GREY_DAMAGED && !ours)
+		status = check_ours(db, err);
 	if (status == GREY_DAMAGED)
 		return greydb_recover(db, why.text, err);
 	if (status == GREY_NOT_FOUND && db->settings.create)
 		status = greydb_make(&place, err);
-	db->journal.records = report.records;
 	return status == GREY_OK ?
 	    grey_journal_clear(db->lock, &db->journal, err) :
 	    status;
@@ -288,22 +293,40 @@ exists(const struct greydb *db)
 	    errno != ENOENT;
 }
 
+/*
+ * Reads what the lock file says.  What a writer was at when the machine was
+ * booted tells nothing: either file may be older than the other by then, and
+ * an old announcement must not be carried out over what came after it.
+ * Returns GREY_OK; GREY_NOT_FOUND if it says nothing; GREY_INVALID;
+ * GREY_FAILED.
+ */
+static enum grey_status
+read_journal(struct greydb *db, bool *same_boot_r, struct grey_error *err)
+{
+	enum grey_status status =
+	    grey_journal_read(db->lock, &db->journal, err);
+
+	*same_boot_r = status == GREY_OK &&
+	    strcmp(db->journal.boot_id, db->session->boot_id) == 0;
+	if (!*same_boot_r)
+		db->journal = (struct grey_journal){ .records = 0 };
+	return status;
+}
+
 /* With the lock held: makes the file one that can be used, and opens it. */
 static enum grey_status
 prepare(struct greydb *db, struct grey_error *err)
 {
 	enum grey_status status;
-	bool known;
+	bool known, same_boot;
 
-	status = grey_journal_read(db->lock, &db->journal, err);
+	status = read_journal(db, &same_boot, err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		return status;
 	known = status == GREY_OK;
-	if (known && db->journal.operation != GREY_OP_NONE)
+	if (db->journal.operation != GREY_OP_NONE)
 		return take_over(db, err);
-	if (!known)
-		db->journal = (struct grey_journal){ .records = 0 };
-	if (!known || strcmp(db->journal.boot_id, db->session->boot_id) != 0) {
+	if (!same_boot) {
 		status = get_acquainted(db, known, err);
 		if (status != GREY_OK || db->handle != NULL)
 			return status;
@@ -400,23 +423,6 @@ greydb_open(struct grey_session *session, const struct grey_dbpath *path,
 	return no_database(path, status, err);
 }
 
-/* Before a rewrite of what no lock file of ours tells anything about. */
-static enum grey_status
-check_unknown(struct greydb *db, struct grey_error *err)
-{
-	enum grey_status status;
-	int fd;
-
-	db->journal = (struct grey_journal){ .records = 0 };
-	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
-	    &fd, err);
-	if (status != GREY_OK)
-		return status;
-	status = check_ours(db, fd, err);
-	(void)close(fd);
-	return status == GREY_DAMAGED ? GREY_OK : status;
-}
-
 enum grey_status
 greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
     const struct greydb_settings *settings, struct greydb_rewrite *rewrite,
@@ -426,16 +432,18 @@ greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
 	struct grey_error unwanted;
 	enum grey_status status;
 	struct greydb *db;
+	bool same_boot;
 
 	if (err == NULL)
 		err = &unwanted;
 	existing.create = false;
 	status = begin(session, path, &existing, &db, err);
-	if (status == GREY_OK) {
-		status = grey_journal_read(db->lock, &db->journal, err);
-		if (status == GREY_NOT_FOUND)
-			status = check_unknown(db, err);
-	}
+	if (status == GREY_OK)
+		status = read_journal(db, &same_boot, err);
+	if (status == GREY_NOT_FOUND && db != NULL)
+		status = check_ours(db, err);
+	if (status == GREY_DAMAGED)
+		status = GREY_OK;
 	if (status == GREY_OK)
 		status = rewrite_file(db, rewrite, err);
 	if (db != NULL) {

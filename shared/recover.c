@@ -48,9 +48,21 @@ start_new(const struct greydb_place *place, const struct grey_directory *owner,
 static enum grey_status
 put_in_place(const struct greydb_place *place, struct grey_error *err)
 {
+	enum grey_status status;
 	char name[NAME_SIZE];
+	int fd, synced;
 
 	new_name(place, name);
+	/* The content is durable before its name: GDBM's msync may be less. */
+	status =
+	    grey_directory_file(place->directory, name, O_RDONLY, &fd, err);
+	if (status != GREY_OK)
+		return GREY_FAILED;
+	synced = fsync(fd);
+	(void)close(fd);
+	if (synced == -1)
+		return grey_fail(err, GREY_FAILED, "cannot sync '%s/%s': %s",
+		    place->path->directory, name, strerror(errno));
 	if (renameat(place->directory->fd, name, place->directory->fd,
 		place->path->file) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot rename '%s/%s': %s",

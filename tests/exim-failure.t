@@ -25,6 +25,9 @@ my %acl = (
 	plain => ['locked', ''],
 	many => ['locked', 'timeout=1s'],
 	strictmany => ['locked', 'timeout=1s on_failure=defer'],
+	later => ["$dir/later/seen", ''],
+	strictlater => ["$dir/later/seen", 'on_failure=defer'],
+	lockdirectory => ["$dir/lockdirectory/seen", ''],
 	readonly => ["$dir/readonly/seen", ''],
 	strictreadonly => ["$dir/readonly/seen", 'on_failure=defer'],
 );
@@ -57,6 +60,11 @@ put("$dir/foreign/seen", "SQLite format 3\0$letter");
 put("$dir/foreign/letter", $letter);
 symlink('/etc/passwd', "$dir/foreign/link") or die;
 $exim->own_directory("$dir/everybody", 0777);
+
+$exim->own_directory("$dir/later", 0750);
+put("$dir/later/seen.lock", "exigrey-lock 2 of the future\n");
+$exim->own_directory("$dir/lockdirectory", 0750);
+$exim->own_directory("$dir/lockdirectory/seen.lock", 0750);
 
 my $readonly = $exim->own_directory("$dir/readonly", 0750);
 
@@ -96,6 +104,16 @@ logs(qr{mail passes: .*link}, 'and the log says why');
 is(rcpt('everybody'), '250 Accepted',
     'a directory that everybody can write: mail passes');
 logs(qr{mail passes: .*everybody}, 'and the log says why');
+
+is(rcpt('later'), '250 Accepted', 'a later version: mail passes');
+logs(qr{mail passes: .*version 2, from a later exigrey}, 'the log says why');
+like(rcpt('strictlater'), qr/^451 (?!.*verb)/, 'on_failure=defer: 451');
+is(Tree::slurp("$dir/later/seen.lock"), "exigrey-lock 2 of the future\n",
+    'that lock file is left alone');
+ok(!-e "$dir/later/seen", 'and no database made');
+is(rcpt('lockdirectory'), '250 Accepted',
+    'a directory in place of the lock file: mail passes');
+logs(qr{mail passes: .*seen\.lock}, 'the log says why');
 
 is(rcpt('plain'), '451 verb fired', 'a database that can be used');
 open(my $lock, '+<', "$spool/grey/locked.lock") or die "lock: $!";

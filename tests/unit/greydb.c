@@ -280,25 +280,208 @@ another_boot_checks_the_structure(void **state)
 	test_db_end(&test);
 }
 
+/*
+ * An announcement of before a boot is not carried out: the lock file may be
+ * older than the database by then.
+ */
+static void
+an_old_announcement_is_dropped(void **state)
+{
+	const struct greydb_settings settings = { .timeout = 1, .now = 1 };
+	const struct grey_bytes old = { "old", 3 }, new = { "new", 3 };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const bool rewrites = i % 2 == 1;
+		struct greydb_rewrite rewrite = { 0 };
+		struct grey_journal journal;
+		struct grey_error err;
+		struct test_db test;
+		struct greydb *db;
+		int fd;
+
+		test_db_begin(&test);
+		db = test_open(&test);
+		store(db, test_key("k"), new);
+		test_close(db);
+		fd = test_file(&test, "seen.lock", O_RDWR);
+		assert_int_equal(grey_journal_read(fd, &journal, &err),
+		    GREY_OK);
+		assert_int_equal(grey_journal_begin(fd, &journal,
+				     i < 2 ? GREY_OP_STORE : GREY_OP_DELETE,
+				     test_key("k"), old, &err),
+		    GREY_OK);
+		(void)close(fd);
+		memset(test.session.boot_id, 'b', GREY_BOOT_ID);
+		if (rewrites &&
+		    greydb_rewrite(&test.session, &test.path, &settings,
+			&rewrite, &err) != GREY_OK)
+			fail_msg("%s", err.text);
+		db = test_open(&test);
+		expect_stored(db, test_key("k"), &new);
+		assert_int_equal(greydb_records(db), 1);
+		test_close(db);
+		expect_sound(&test);
+		test_db_end(&test);
+	}
+}
+
+static void
+write_lock(const struct test_db *test, const char *content, size_t size)
+{
+	int fd = test_file(test, "seen.lock", O_RDWR | O_CREAT | O_TRUNC);
+
+	assert_int_equal(write(fd, content, size), (ssize_t)size);
+	(void)close(fd);
+}
+
 static void
 a_later_version_is_refused(void **state)
 {
+	static const char *const later[] = { "exigrey-lock 2 something else\n",
+		"exigrey-lock 2147483647 x", "exigrey-lock 99999999999 x" };
 	const struct greydb_settings settings = { .timeout = 1,
 		.create = true };
-	struct grey_error err;
-	struct test_db test;
-	struct greydb *db;
-	int fd;
 
 	(void)state;
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		struct grey_error err;
+		struct test_db test;
+		struct greydb *db;
+		char now[64] = "";
+		int fd;
+
+		test_db_begin(&test);
+		test_close(test_open(&test));
+		write_lock(&test, later[i], strlen(later[i]));
+		if (greydb_open(&test.session, &test.path, &settings, &db,
+			&err) != GREY_FAILED)
+			fail_msg("'%s' is not refused", later[i]);
+		if (strstr(err.text, "from a later exigrey") == NULL)
+			fail_msg("'%s': %s", later[i], err.text);
+		fd = test_file(&test, "seen.lock", O_RDONLY);
+		assert_true(read(fd, now, sizeof(now) - 1) > 0);
+		assert_string_equal(now, later[i]);
+		(void)close(fd);
+		test_db_end(&test);
+	}
+}
+
+/* The start of a line that has the session's boot id. */
+#define LINE_START "exigrey-lock 1 %s "
+
+/*
+ * Whatever the lock file holds, the database is used, and what is in it stays:
+ * a line that does not parse says nothing, and the file is checked.
+ */
+static void
+garbage_in_the_lock_file_does_no_harm(void **state)
+{
+	static const struct {
+		const char *name, *line;
+		size_t length; /* of the file; 0: the line's 128 bytes */
+	} table[] = { { "empty", "", 0 }, { "short", "exigrey-lock", 12 },
+		{ "no newline", LINE_START "1 none 0 0", 60 },
+		{ "other text", "root:x:0:0:root:/root:/bin/sh", 0 },
+		{ "version 0", "exigrey-lock 0 %s 3 none 0 0", 0 },
+		{ "version -1", "exigrey-lock -1 %s 3 none 0 0", 0 },
+		{ "no number", "exigrey-lock one %s 3 none 0 0", 0 },
+		{ "short boot id", "exigrey-lock 1 abc 3 none 0 0", 0 },
+		{ "-1 records", LINE_START "-1 none 0 0", 0 },
+		{ "too many records",
+		    LINE_START "99999999999999999999 none 0 0", 0 },
+		{ "unknown word", LINE_START "3 rename 0 0", 0 },
+		{ "long word", LINE_START "3 storestorestore 0 0", 0 },
+		{ "no sizes", LINE_START "3 store", 0 },
+		{ "negative size", LINE_START "3 store -1 5", 0 },
+		{ "negative sizes", LINE_START "3 delete -9 -9", 0 },
+		{ "sizes that add up to 4",
+		    LINE_START "3 store 18446744073709551615 5", 0 },
+		{ "huge sizes", LINE_START "3 store 1048576 1048576", 0 },
+		{ "too large sizes",
+		    LINE_START "3 store 99999999999999999999999 1", 0 },
+		{ "truncated key", LINE_START "3 store 100 32", 0 },
+		{ "truncated delete", LINE_START "3 delete 7 0", 0 },
+		{ "batch with sizes", LINE_START "3 batch 7 7", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char key[64], line[256];
+		struct test_db test;
+		struct greydb *db;
+
+		test_db_begin(&test);
+		db = test_open(&test);
+		for (int j = 0; j < 3; j++)
+			store(db, numbered(key, "key", j),
+			    (struct grey_bytes){ "v", 1 });
+		test_close(db);
+		memset(line, ' ', sizeof(line));
+		/* The formats are this table's. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		line[snprintf(line, sizeof(line), table[i].line,
+		    test.session.boot_id)] = ' ';
+#pragma GCC diagnostic pop
+		line[127] = '\n';
+		write_lock(&test, line,
+		    table[i].length != 0         ? table[i].length :
+			table[i].line[0] != '\0' ? 128 :
+						   0);
+		db = test_open(&test);
+		if (greydb_records(db) != 3)
+			fail_msg("%s: %lld records", table[i].name,
+			    (long long)greydb_records(db));
+		for (int j = 0; j < 3; j++)
+			expect_stored(db, numbered(key, "key", j),
+			    &(struct grey_bytes){ "v", 1 });
+		store(db, test_key("more"), (struct grey_bytes){ "w", 1 });
+		test_close(db);
+		expect_sound(&test);
+		assert_int_equal(test_files(&test, "corrupt"), 0);
+		test_db_end(&test);
+	}
+}
+
+/* Random bytes, alone or after a line that is as it should be. */
+static void
+random_bytes_in_the_lock_file_do_no_harm(void **state)
+{
+	struct test_db test;
+	struct greydb *db;
+	char key[64];
+
+	(void)state;
+	srand(4);
 	test_db_begin(&test);
-	fd = test_file(&test, "seen.lock", O_RDWR | O_CREAT);
-	assert_int_equal(dprintf(fd, "exigrey-lock 2 something else\n"), 30);
-	(void)close(fd);
-	assert_int_equal(greydb_open(&test.session, &test.path, &settings, &db,
-			     &err),
-	    GREY_FAILED);
-	assert_non_null(strstr(err.text, "version 2"));
+	db = test_open(&test);
+	for (int j = 0; j < 100; j++)
+		store(db, numbered(key, "key", j),
+		    (struct grey_bytes){ "v", 1 });
+	test_close(db);
+	for (int i = 0; i < 300; i++) {
+		char bytes[1024];
+		int start = i % 3 == 0 ?
+		    0 :
+		    snprintf(bytes, sizeof(bytes),
+			i % 3 == 1 ? "exigrey-lock 1 " :
+				     "exigrey-lock 1 %s %d store ",
+			test.session.boot_id, i);
+
+		for (size_t j = (size_t)start; j < sizeof(bytes); j++)
+			bytes[j] = (char)rand();
+		if (i % 2 == 0)
+			bytes[127] = '\n';
+		write_lock(&test, bytes, (size_t)rand() % sizeof(bytes));
+		db = test_open(&test);
+		assert_int_equal(greydb_records(db), 100);
+		for (int j = 0; j < 100; j++)
+			expect_stored(db, numbered(key, "key", j),
+			    &(struct grey_bytes){ "v", 1 });
+		test_close(db);
+	}
+	expect_sound(&test);
+	assert_int_equal(test_files(&test, "corrupt"), 0);
 	test_db_end(&test);
 }
 
@@ -525,6 +708,43 @@ strange_files_are_refused(void **state)
 	}
 }
 
+/* Who may not write the lock file is told so, and changes nothing. */
+static void
+an_unwritable_lock_file_is_named(void **state)
+{
+	const struct greydb_settings settings = { .timeout = 1,
+		.create = true };
+	struct test_db test;
+	char name[96];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	test_db_begin(&test);
+	test_close(test_open(&test));
+	(void)snprintf(name, sizeof(name), "%s/seen.lock", test.directory);
+	assert_int_equal(chmod(name, 0400), 0);
+	assert_int_equal(chmod(test.directory, 0755), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct grey_error err = { .text = "" };
+		struct greydb *db;
+
+		if (geteuid() == 0 && setuid(54321) == -1)
+			_exit(2);
+		_exit(greydb_open(&test.session, &test.path, &settings, &db,
+			  &err) != GREY_FAILED ||
+		    strstr(err.text, "seen.lock") == NULL ||
+		    strstr(err.text, "Permission denied") == NULL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(chmod(name, 0600), 0);
+	test_close(test_open(&test));
+	expect_sound(&test);
+	test_db_end(&test);
+}
+
 static void
 a_world_writable_directory_is_refused(void **state)
 {
@@ -566,7 +786,10 @@ main(void)
 		cmocka_unit_test(a_snapshot_has_each_record_once),
 		cmocka_unit_test(a_batch_that_dies_is_recovered_from),
 		cmocka_unit_test(another_boot_checks_the_structure),
+		cmocka_unit_test(an_old_announcement_is_dropped),
 		cmocka_unit_test(a_later_version_is_refused),
+		cmocka_unit_test(garbage_in_the_lock_file_does_no_harm),
+		cmocka_unit_test(random_bytes_in_the_lock_file_do_no_harm),
 		cmocka_unit_test(what_cannot_be_read_is_set_aside),
 		cmocka_unit_test(a_file_of_another_kind_is_left_alone),
 		cmocka_unit_test(an_empty_file_becomes_a_database),
@@ -574,6 +797,7 @@ main(void)
 		cmocka_unit_test(two_stuck_locks_cost_two_timeouts),
 		cmocka_unit_test(a_deleted_lock_stops_the_writer),
 		cmocka_unit_test(strange_files_are_refused),
+		cmocka_unit_test(an_unwritable_lock_file_is_named),
 		cmocka_unit_test(a_world_writable_directory_is_refused) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
