@@ -154,6 +154,12 @@ bench: deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	@EXIGREY_BUILD=$(BUILD) tests/bench/bench
 
+## make bench-flood  5 million keys that come once: file, calls, purge (3 minutes)
+.PHONY: bench-flood
+bench-flood: deps
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	@EXIGREY_BUILD=$(BUILD) tests/bench/flood $(RECORDS)
+
 ## make bench-commands  what each command costs on a million records
 .PHONY: bench-commands
 bench-commands: deps
