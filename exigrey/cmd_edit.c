@@ -49,6 +49,16 @@ explain(FILE *text, const struct invocation *run)
 	    (long long)run->now);
 }
 
+/*
+ * Editors look for settings in a text's first and last lines (vi's modelines,
+ * five of them); what a stranger wrote must not stand there.
+ */
+static void
+end_text(FILE *text)
+{
+	(void)fputs("#\n#\n# This is the end of the records.\n#\n#\n", text);
+}
+
 /* Makes the text of all records that match. */
 static enum grey_status
 make_text(struct invocation *run, struct edit *edit, char **text_r,
@@ -71,6 +81,7 @@ make_text(struct invocation *run, struct edit *edit, char **text_r,
 		explain(showing.text, run);
 		status =
 		    scan_database(run, &policy, show, &showing, &counts, err);
+		end_text(showing.text);
 		(void)fclose(showing.text);
 	}
 	if (status == GREY_OK && showing.filter != NULL)

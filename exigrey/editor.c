@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -143,11 +144,16 @@ run_editor(const char *file)
 static bool
 write_text(const char *file, const char *text, size_t size)
 {
-	FILE *out = fopen(file, "w");
+	const int fd =
+	    open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FILE *out = fd != -1 ? fdopen(fd, "w") : NULL;
 	bool ok;
 
-	if (out == NULL)
+	if (out == NULL) {
+		if (fd != -1)
+			(void)close(fd);
 		return false;
+	}
 	ok = fwrite(text, 1, size, out) == size;
 	return fclose(out) == 0 && ok;
 }
@@ -197,26 +203,71 @@ serve(int channel, const char *file)
 	return ok;
 }
 
+/*
+ * Could another user take away what we make there, and put something else in
+ * its place?
+ */
+static bool
+is_unsafe(const char *directory)
+{
+	struct stat st;
+
+	return stat(directory, &st) == 0 &&
+	    ((st.st_uid != 0 && st.st_uid != geteuid()) ||
+		(st.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH);
+}
+
+/* Makes a directory of our own, for the editor's backups and swap files too. */
+static bool
+make_directory(char directory_r[PATH_MAX])
+{
+	const char *temporary = getenv("TMPDIR");
+
+	if (temporary == NULL || temporary[0] == '\0')
+		temporary = "/tmp";
+	if (is_unsafe(temporary)) {
+		complain("others can change what lies in '%s': name another "
+			 "directory in TMPDIR",
+		    temporary);
+		return false;
+	}
+	/* Room is left for a file in it. */
+	if (snprintf(directory_r, PATH_MAX, "%s/exigrey-edit-XXXXXX",
+		temporary) < PATH_MAX - NAME_MAX &&
+	    mkdtemp(directory_r) != NULL)
+		return true;
+	complain("cannot make a directory in '%s': %s", temporary,
+	    strerror(errno));
+	return false;
+}
+
+/* Removes the directory and all files in it. */
+static void
+remove_directory(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir != NULL)
+		(void)closedir(dir);
+	(void)rmdir(directory);
+}
+
 static int
 editor_process(int channel)
 {
-	const char *directory = getenv("TMPDIR");
-	char file[PATH_MAX];
-	int fd;
+	char directory[PATH_MAX], file[PATH_MAX];
 
 	set_signals(SIG_IGN);
-	if (directory == NULL || directory[0] == '\0')
-		directory = "/tmp";
-	(void)snprintf(file, sizeof(file), "%s/exigrey-edit-XXXXXX", directory);
-	fd = mkostemp(file, O_CLOEXEC); /* mode 0600 */
-	if (fd == -1) {
-		complain("cannot make '%s': %s", file, strerror(errno));
+	if (!make_directory(directory))
 		return EXIT_FAILURE;
-	}
-	(void)close(fd);
+	(void)strlcpy(file, directory, sizeof(file));
+	(void)strlcat(file, "/records", sizeof(file));
 	while (serve(channel, file))
 		continue;
-	(void)unlink(file);
+	remove_directory(directory);
 	return EXIT_SUCCESS;
 }
 

@@ -14,6 +14,7 @@
 #include "complain.h"
 #include "database.h"
 #include "help.h"
+#include "identity.h"
 #include "options.h"
 
 /*
@@ -142,9 +143,12 @@ int
 main(int argc, char *argv[])
 {
 	struct invocation run = { .now = (int64_t)time(NULL) };
+	struct grey_error err;
 	int status;
 
 	fill_standard_descriptors();
+	if (identity_check(&err) != GREY_OK)
+		return wrong_usage(&err);
 	status = finish_output(choose_command(&run, argc, argv));
 	return output_end(&run.output, status == EXIT_DONE) ? status :
 							      EXIT_FAILED;

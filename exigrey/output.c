@@ -131,11 +131,17 @@ output_begin(struct output *output, const char *file, struct grey_error *err)
 {
 	char temporary[PATH_MAX];
 	enum grey_status status;
+	struct stat st;
 	sigset_t mask;
 	int fd;
 
 	if (file[0] == '\0')
 		return grey_fail(err, GREY_FAILED, "--output: name a file");
+	/* A file takes its place, and /dev/null must stay what it is. */
+	if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISLNK(st.st_mode))
+		return grey_fail(err, GREY_FAILED,
+		    "--output: '%s' is no file: use > instead", file);
 	/* A collector of "*.prom" must not take the unfinished file. */
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >=
 	    sizeof(temporary))

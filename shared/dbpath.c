@@ -135,6 +135,21 @@ out:
 	return status;
 }
 
+/*
+ * Root in Exim's spool directory, whose owner may put a link there to one of
+ * root's directories.
+ */
+static bool
+is_trap(const struct grey_dbpath *path, const struct stat *opened)
+{
+	struct stat named;
+
+	return geteuid() == 0 && opened->st_uid == 0 && path->in_spool &&
+	    (lstat(path->directory, &named) == -1 ||
+		named.st_dev != opened->st_dev ||
+		named.st_ino != opened->st_ino);
+}
+
 enum grey_status
 grey_directory_open(const struct grey_dbpath *path, bool create,
     struct grey_directory *directory_r, struct grey_error *err)
@@ -162,6 +177,12 @@ grey_directory_open(const struct grey_dbpath *path, bool create,
 		return grey_fail(err, GREY_FAILED,
 		    "directory '%s' can be "
 		    "written by everybody: chmod o-w it",
+		    path->directory);
+	}
+	if (is_trap(path, &st)) {
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED,
+		    "directory '%s' is a link to one of root's",
 		    path->directory);
 	}
 	*directory_r = (struct grey_directory){ .fd = fd,
@@ -211,6 +232,14 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 		    "'%s' belongs to user %ld, "
 		    "neither to us nor to its directory's owner",
 		    name, (long)st.st_uid);
+	}
+	/* The directory's owner may have linked any file of root's here. */
+	if (geteuid() == 0 && st.st_uid == 0 && directory->uid != 0 &&
+	    st.st_nlink > 1) {
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED,
+		    "'%s' belongs to root and has another name elsewhere",
+		    name);
 	}
 	*fd_r = fd;
 	return GREY_OK;

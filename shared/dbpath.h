@@ -47,7 +47,8 @@ enum grey_status grey_dbpath_resolve(const char *name, const char *spool,
  * missing, with the spool directory's owner and mode.  The caller closes fd.
  * Returns GREY_OK; GREY_NOT_FOUND (without create, or not in the spool) with
  * a text all the same; GREY_FAILED, also for a directory that everybody can
- * write.
+ * write, and, for root, one in the spool that is a link to a directory of
+ * root's.
  */
 enum grey_status grey_directory_open(const struct grey_dbpath *path,
     bool create, struct grey_directory *directory_r, struct grey_error *err);
@@ -55,8 +56,8 @@ enum grey_status grey_directory_open(const struct grey_dbpath *path,
 /*
  * Opens a regular file in the directory with open(2)'s flags.
  * Returns GREY_OK, GREY_NOT_FOUND, or GREY_FAILED with an error: no regular
- * file, a link, or one that belongs neither to us, to root nor to the
- * directory's owner.
+ * file, a link, one that belongs neither to us, to root nor to the directory's
+ * owner, or, for root, one of root's that somebody may have linked there.
  */
 enum grey_status grey_directory_file(const struct grey_directory *directory,
     const char *name, int flags, int *fd_r, struct grey_error *err);

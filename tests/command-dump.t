@@ -437,7 +437,7 @@ is(Tree::slurp($out), 'old', '--output, a mistake: the old file stays');
 is(temporaries(), '', '--output, a mistake: nothing else is left');
 for my $case (['', qr/--output: name a file/],
     ["$directory/none/x", qr/cannot make '.*none\/x\.\w+': No such file/],
-    ["$directory/db", qr/cannot rename '.*' to '.*db': Is a directory/]) {
+    ["$directory/db", qr/'.*db' is no file: use > instead/]) {
 	my ($file, $want) = @$case;
 	my $r = $c->run('export', '--output', $file);
 

@@ -166,11 +166,8 @@ pread64(int fd, void *data, size_t size, off64_t at)
 					    NEXT(pread64)(fd, data, size, at);
 }
 
-static mode_t
-mode_of(int flags, va_list ap)
-{
-	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(ap, mode_t) : 0;
-}
+/* Do these flags come with a mode? */
+#define MODE(flags) (((flags) & (O_CREAT | O_TMPFILE)) != 0)
 
 EXPORT int open64(const char *path, int flags, ...);
 EXPORT int
@@ -180,7 +177,7 @@ open64(const char *path, int flags, ...)
 	mode_t mode;
 
 	va_start(ap, flags);
-	mode = mode_of(flags, ap);
+	mode = MODE(flags) ? va_arg(ap, mode_t) : 0;
 	va_end(ap);
 	return (lies_there(path) || strstr(path, "boot_id") != NULL) &&
 		open_fails() ?
@@ -196,7 +193,7 @@ openat64(int at, const char *path, int flags, ...)
 	mode_t mode;
 
 	va_start(ap, flags);
-	mode = mode_of(flags, ap);
+	mode = MODE(flags) ? va_arg(ap, mode_t) : 0;
 	va_end(ap);
 	return is_ours(at) && open_fails() ?
 	    -1 :
