@@ -41,6 +41,14 @@ ALL_CFLAGS	= -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -fPIC \
 ALL_LDFLAGS	= $(LINK_HARDENING) -Wl,--gc-sections $(LDFLAGS)
 FLAGS		= $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 
+# Berkeley DB is loaded when a file of it is used; only its header is needed.
+HAS_BERKELEY	:= $(shell printf '%s\n' '\#include <db.h>' \
+		  'int v[DB_VERSION_MAJOR == 5 && DB_VERSION_MINOR == 3 ? 1 : -1];' | \
+		  $(CC) $(CPPFLAGS) -fsyntax-only -x c - 2>/dev/null && echo yes)
+ifeq ($(HAS_BERKELEY)$(filter clean help format lint,$(MAKECMDGOALS)),)
+$(info no <db.h> of Berkeley DB 5.3 (libdb5.3-dev): its files cannot be read)
+endif
+
 # libbsd's overlay: <string.h> and others with what the BSDs have.
 BSD_CFLAGS	= $(shell $(PKG_CONFIG) --cflags libbsd-overlay)
 COMMAND_CFLAGS	= $(BSD_CFLAGS) $(shell $(PKG_CONFIG) --cflags libpcre2-8)
@@ -50,7 +58,12 @@ SHARED_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard shared/*.c))
 DLFUNC_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard dlfunc/*.c))
 COMMAND_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard exigrey/*.c))
 UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
-		  $(wildcard tests/unit/*.c))
+		  $(filter-out $(if $(HAS_BERKELEY),,%/bdb.c), \
+		  $(wildcard tests/unit/*.c)))
+$(BUILD)/tests/bdb.t: TEST_LIBS = -ldb-5.3
+# These run for each kind of database: NAME-bdb.t is the same program.
+BERKELEY_TESTS	= $(if $(HAS_BERKELEY),$(patsubst %,$(BUILD)/tests/%-bdb.t, \
+		  greydb killed kill_random concurrent))
 # Tests in C that scripts drive.
 TEST_PROGRAMS	= $(patsubst tests/programs/%.c,$(BUILD)/tests/%, \
 		  $(wildcard tests/programs/*.c))
@@ -105,14 +118,18 @@ check: deps
 	@$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests
-run-tests: all $(UNIT_TESTS) $(TEST_PROGRAMS) $(PRELOADED) $(BENCH_PROGRAMS)
+run-tests: all $(UNIT_TESTS) $(BERKELEY_TESTS) $(TEST_PROGRAMS) $(PRELOADED) \
+    $(BENCH_PROGRAMS)
 	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
-	    $(UNIT_TESTS) $(wildcard tests/*.t)
+	    $(UNIT_TESTS) $(BERKELEY_TESTS) $(wildcard tests/*.t)
+
+$(BUILD)/tests/%-bdb.t: $(BUILD)/tests/%.t
+	ln -sf $*.t $@
 
 $(BUILD)/tests/%.t: tests/unit/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) \
-	    -lcmocka -lgdbm
+	    -lcmocka -lgdbm $(TEST_LIBS)
 
 $(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)

@@ -11,6 +11,32 @@
 /* What the lock and the recovery call their own files. */
 static const char *const reserved[] = { "..", ".lock", ".corrupt-" };
 
+static const char *const kinds[] = { [GREY_KIND_ANY] = "",
+	[GREY_KIND_GDBM] = "gdbm",
+	[GREY_KIND_BDB] = "bdb" };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+const char *
+grey_kind_name(enum grey_kind kind)
+{
+	return kinds[kind];
+}
+
+/* Takes "gdbm:" or the like off the name. */
+static enum grey_kind
+take_kind(const char **name)
+{
+	for (size_t i = GREY_KIND_ANY + 1; i < KINDS; i++) {
+		const size_t length = strlen(kinds[i]);
+		if (strncmp(*name, kinds[i], length) == 0 &&
+		    (*name)[length] == ':') {
+			*name += length + 1;
+			return (enum grey_kind)i;
+		}
+	}
+	return GREY_KIND_ANY;
+}
+
 static enum grey_status
 check_name(const char *name, const char *file, struct grey_error *err)
 {
@@ -65,6 +91,7 @@ grey_dbpath_resolve(const char *name, const char *spool,
 	enum grey_status status;
 	int n;
 
+	path_r->kind = take_kind(&name);
 	path_r->in_spool = false;
 	if (name[0] == '/' || strncmp(name, "./", 2) == 0)
 		return resolve_path(name, path_r, err);

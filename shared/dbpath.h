@@ -20,10 +20,14 @@
 #define GREY_DB_DIRECTORY "grey" /* below Exim's spool directory */
 #define GREY_DB_NAME_MAX  200    /* leaves room for our suffixes */
 
+/* What a database's name may start with: "gdbm:", "bdb:". */
+enum grey_kind { GREY_KIND_ANY, GREY_KIND_GDBM, GREY_KIND_BDB };
+
 struct grey_dbpath {
 	char directory[PATH_MAX];
 	char file[GREY_DB_NAME_MAX + 1];
 	bool in_spool; /* the directory is made where it is missing */
+	enum grey_kind kind;
 };
 
 /* A directory that is open, and whom its files shall belong to. */
@@ -36,11 +40,15 @@ struct grey_directory {
 
 /*
  * Resolves a database name: one that starts with "/" or "./" is a path, any
- * other a plain file name in DIRECTORY grey of the spool directory.
+ * other a plain file name in DIRECTORY grey of the spool directory.  Before it
+ * there may be a kind and ":".
  * Returns GREY_OK, or GREY_INVALID with an error that quotes the name.
  */
 enum grey_status grey_dbpath_resolve(const char *name, const char *spool,
     struct grey_dbpath *path_r, struct grey_error *err);
+
+/* Returns "gdbm" or "bdb", or "" for any; it lives for ever. */
+const char *grey_kind_name(enum grey_kind kind);
 
 /*
  * Opens the directory; with create, one in the spool is made first if it is

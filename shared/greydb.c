@@ -90,6 +90,68 @@ check_room(const struct greydb *db, struct grey_error *err)
 	    (unsigned long long)room / 1000, (unsigned long long)wanted / 1000);
 }
 
+static enum grey_status
+do_operation(struct greydb *db, enum grey_operation operation,
+    struct grey_bytes key, struct grey_bytes value, struct grey_error *err)
+{
+	return operation == GREY_OP_STORE ?
+	    db->driver->store(db->handle, key, value, err) :
+	    db->driver->remove(db->handle, key, err);
+}
+
+/*
+ * Lets a driver that has kept back what it would write do so, announced with
+ * all its bytes: whoever finds that writes them again.
+ */
+static enum grey_status
+write_out(struct greydb *db, int64_t difference, struct grey_error *err)
+{
+	const struct grey_bytes none = { "", 0 };
+	struct grey_bytes pages;
+	enum grey_status status, cleared;
+	bool single, announced;
+
+	status = db->driver->collect(db->handle, &pages, &single, err);
+	if (status != GREY_OK || pages.size == 0)
+		return status;
+	db->journal.records += difference;
+	announced = !single || difference != 0 || db->batch;
+	if (announced)
+		status = pages.size <= GREY_JOURNAL_MAX ?
+		    grey_journal_begin(db->lock, &db->journal, GREY_OP_PAGES,
+			none, pages, err) :
+		    grey_journal_begin(db->lock, &db->journal, GREY_OP_BATCH,
+			none, none, err);
+	if (status == GREY_OK)
+		status = db->driver->commit(db->handle, err);
+	if (status == GREY_FAILED)
+		db->journal.records -= difference;
+	/* What is neither as before nor done stays announced. */
+	if (!announced || status == GREY_DAMAGED)
+		return status;
+	cleared = grey_journal_clear(db->lock, &db->journal,
+	    status == GREY_OK ? err : &(struct grey_error){ .text = "" });
+	return status == GREY_OK ? cleared : status;
+}
+
+/* Does operation with a driver that keeps back what it would write. */
+static enum grey_status
+change_pages(struct greydb *db, enum grey_operation operation,
+    struct grey_bytes key, struct grey_bytes value, int64_t difference,
+    struct grey_error *err)
+{
+	enum grey_status status;
+
+	status = do_operation(db, operation, key, value, err);
+	if (status == GREY_OK && db->batch)
+		db->journal.records += difference;
+	else if (status == GREY_OK)
+		status = write_out(db, difference, err);
+	if (status != GREY_OK)
+		greydb_settle(db);
+	return status;
+}
+
 /*
  * Does operation, announced in the journal unless it is one of a batch.
  */
@@ -114,6 +176,8 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 		    "somebody removed the lock file");
 	if (status != GREY_OK)
 		return status;
+	if (db->driver->collect != NULL)
+		return change_pages(db, operation, key, value, difference, err);
 	if (!db->batch)
 		status = grey_journal_begin(db->lock, &db->journal, operation,
 		    key, value, err);
@@ -121,9 +185,7 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 		(void)grey_journal_clear(db->lock, &db->journal, &unwanted);
 		return status;
 	}
-	status = operation == GREY_OP_STORE ?
-	    db->driver->store(db->handle, key, value, err) :
-	    db->driver->remove(db->handle, key, err);
+	status = do_operation(db, operation, key, value, err);
 	if (status != GREY_OK) {
 		/*
 		 * A value that became smaller may be half the old one, half
@@ -155,6 +217,8 @@ greydb_store(struct greydb *db, struct grey_bytes key, struct grey_bytes value,
 	greydb_value_free(&old);
 	if (!same_size)
 		status = change(db, GREY_OP_STORE, key, value, is_new, &why);
+	else if (db->driver->collect != NULL)
+		status = change_pages(db, GREY_OP_STORE, key, value, 0, &why);
 	else
 		status = db->driver->store(db->handle, key, value, &why);
 	if (status != GREY_OK && err != NULL) {
@@ -189,10 +253,12 @@ enum grey_status
 greydb_batch(struct greydb *db, struct grey_error *err)
 {
 	const struct grey_bytes none = { "", 0 };
-	enum grey_status status;
+	enum grey_status status = GREY_OK;
 
-	status = grey_journal_begin(db->lock, &db->journal, GREY_OP_BATCH, none,
-	    none, err);
+	/* Where nothing is written before the end, nothing is announced. */
+	if (db->driver->collect == NULL)
+		status = grey_journal_begin(db->lock, &db->journal,
+		    GREY_OP_BATCH, none, none, err);
 	db->batch = status == GREY_OK;
 	return status;
 }
@@ -201,6 +267,28 @@ int64_t
 greydb_records(const struct greydb *db)
 {
 	return db->journal.records;
+}
+
+/* Ends a batch too. */
+static enum grey_status
+close_handle(struct greydb *db, struct grey_error *err)
+{
+	const bool completes = db->batch && !db->damaged;
+	struct grey_error why;
+	enum grey_status status = GREY_OK, closed;
+
+	if (db->handle != NULL && completes && db->driver->collect != NULL)
+		status = write_out(db, 0, err);
+	if (db->handle != NULL) {
+		closed = db->driver->close(db->handle,
+		    db->settings.sync ? -1 : db->session->sync_sink, &why);
+		if (status == GREY_OK && closed != GREY_OK)
+			*err = why;
+		status = status == GREY_OK ? closed : status;
+	}
+	if (status == GREY_OK && completes && db->driver->collect == NULL)
+		status = grey_journal_clear(db->lock, &db->journal, err);
+	return status;
 }
 
 enum grey_status
@@ -213,11 +301,7 @@ greydb_close(struct greydb **dbp, struct grey_error *err)
 	*dbp = NULL;
 	if (db == NULL)
 		return GREY_OK;
-	if (db->handle != NULL)
-		status = db->driver->close(db->handle,
-		    db->settings.sync ? -1 : db->session->sync_sink, &why);
-	if (status == GREY_OK && db->batch && !db->damaged)
-		status = grey_journal_clear(db->lock, &db->journal, &why);
+	status = close_handle(db, &why);
 	if (status != GREY_OK && err != NULL) {
 		*err = why;
 		(void)greydb_name_error(db->path, status, err);

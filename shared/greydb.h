@@ -30,7 +30,7 @@ struct greydb_settings {
 	int64_t now;      /* wall clock, for the name of a file set aside */
 	bool sync;        /* fsync at close */
 	bool create;      /* make a database that is missing */
-	bool read_only;   /* greydb_peek: not even the lock is taken */
+	bool read_only;   /* greydb_peek: nothing is written or recovered */
 	int64_t expected; /* records that it will have; 0: not known */
 };
 
@@ -129,9 +129,9 @@ enum grey_status greydb_rewrite(struct grey_session *session,
     struct greydb_rewrite *rewrite, struct grey_error *err);
 
 /*
- * Fetches count keys into values_r without the lock, as long as that goes;
- * where a writer is in the way, tries again and at last, unless read_only,
- * takes the lock, which recovers a damaged file.
+ * Fetches count keys into values_r without the lock (of Berkeley DB: with a
+ * shared one), as long as that goes; where a writer is in the way, tries again
+ * and at last, unless read_only, takes the lock, which recovers a damaged file.
  * Creates nothing.  The caller frees the values.
  * Returns GREY_OK (values that are not there have no data), GREY_NOT_FOUND if
  * there is no database, or as greydb_open.

@@ -28,6 +28,7 @@ struct greydb_walk {
 
 struct greydb_driver {
 	const char *name;
+	bool reads_under_lock; /* what a writer is at is not to be met */
 
 	/*
 	 * Makes an empty file a database; block_size 0
@@ -53,8 +54,8 @@ struct greydb_driver {
 
 	/*
 	 * GREY_OK, GREY_NOT_FOUND (fetch, remove), GREY_DAMAGED, GREY_FAILED.
-	 * A store of the same size as what it replaces changes nothing but
-	 * the value's own bytes.
+	 * Without collect, a store of the same size as what it replaces
+	 * changes nothing but the value's own bytes.
 	 */
 	enum grey_status (*fetch)(void *handle, struct grey_bytes key,
 	    struct greydb_value *value_r, struct grey_error *err);
@@ -71,6 +72,27 @@ struct greydb_driver {
 	 */
 	enum grey_status (*admit)(void *handle, struct grey_bytes key,
 	    int64_t records, struct grey_error *err);
+
+	/*
+	 * NULL in a driver that writes at once.  Else stores and removes
+	 * reach the file by commit only, and are forgotten by close.
+	 *
+	 * collect returns what commit will write, borrowed until then, for
+	 * the journal: size 0 if nothing; *single_r: a kill leaves it done
+	 * or not done all the same.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
+	 *
+	 * commit: GREY_OK; GREY_FAILED, the file then as before; GREY_DAMAGED
+	 * if it is not.
+	 *
+	 * replay writes what was collected by a process that died.  GREY_OK;
+	 * GREY_DAMAGED, the file then untouched, if it does not fit to the
+	 * file; GREY_FAILED.
+	 */
+	enum grey_status (*collect)(void *handle, struct grey_bytes *pages_r,
+	    bool *single_r, struct grey_error *err);
+	enum grey_status (*commit)(void *handle, struct grey_error *err);
+	enum grey_status (
+	    *replay)(int fd, struct grey_bytes pages, struct grey_error *err);
 
 	/*
 	 * After a store or remove that failed or was killed, with the file
@@ -109,6 +131,18 @@ struct greydb_driver {
 };
 
 extern const struct greydb_driver greydb_gdbm;
+extern const struct greydb_driver greydb_bdb;
+
+/*
+ * Returns the driver of an open file: that which recognizes it, or, if none
+ * does, that of a new file.  NULL with an error if the path asks for another
+ * kind than the file's.
+ */
+const struct greydb_driver *greydb_driver_of(int fd,
+    const struct grey_dbpath *path, struct grey_error *err);
+
+/* Returns the driver of a file that is yet to be made. */
+const struct greydb_driver *greydb_driver_new(const struct grey_dbpath *path);
 
 /*
  * Puts the database's name before an error's text (err may be NULL) and

@@ -16,6 +16,27 @@
 #include "lockfile.h"
 #include "recover.h"
 
+/* Opens the file, and takes the driver that it is for. */
+static enum grey_status
+open_file(struct greydb *db, int flags, int *fd_r, struct grey_error *err)
+{
+	const struct greydb_driver *driver;
+	enum grey_status status;
+
+	status = grey_directory_file(&db->directory, db->path->file, flags,
+	    fd_r, err);
+	if (status != GREY_OK)
+		return status;
+	driver = greydb_driver_of(*fd_r, db->path, err);
+	if (driver != NULL) {
+		db->driver = driver;
+		return GREY_OK;
+	}
+	(void)close(*fd_r);
+	*fd_r = -1;
+	return GREY_INVALID;
+}
+
 static struct greydb_place
 place_of(const struct greydb *db)
 {
@@ -88,8 +109,7 @@ open_handle(struct greydb *db, struct grey_error *err)
 	enum grey_status status;
 	int fd;
 
-	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
-	    &fd, err);
+	status = open_file(db, O_RDWR, &fd, err);
 	return status == GREY_OK ?
 	    db->driver->open(fd, GREYDB_WRITE, &db->handle, err) :
 	    status;
@@ -117,8 +137,7 @@ settle(struct greydb *db, struct grey_error *err)
 	int64_t records;
 	int fd;
 
-	status = grey_directory_file(&db->directory, db->path->file, O_RDWR,
-	    &fd, err);
+	status = open_file(db, O_RDWR, &fd, err);
 	if (status != GREY_OK)
 		return status;
 	status = db->driver->settle(fd, &records, err);
@@ -135,6 +154,11 @@ greydb_settle(struct greydb *db)
 
 	drop_handle(db);
 	db->batch = false;
+	if (db->driver->collect != NULL) {
+		/* What was kept back is gone, and the file as it was. */
+		(void)grey_journal_read(db->lock, &db->journal, &unwanted);
+		return;
+	}
 	if (settle(db, &unwanted) == GREY_OK)
 		(void)grey_journal_clear(db->lock, &db->journal, &unwanted);
 }
@@ -150,6 +174,44 @@ log_loss(const struct greydb *db, const struct greydb_rewrite *rewrite)
 	    (long long)rewrite->records, rewrite->kept);
 }
 
+/* Takes the driver of a file that is not open; any for one that is missing. */
+static enum grey_status
+find_driver(struct greydb *db, struct grey_error *err)
+{
+	enum grey_status status;
+	int fd = -1;
+
+	status = open_file(db, O_RDONLY, &fd, err);
+	if (fd != -1)
+		(void)close(fd);
+	return status == GREY_NOT_FOUND ? GREY_OK : status;
+}
+
+/* Writes what a driver had announced.  Returns true if that mends all. */
+static bool
+write_again(struct greydb *db, const struct grey_journal *pending)
+{
+	enum grey_status status;
+	struct grey_bytes key, pages;
+	struct grey_error unwanted;
+	char *memory;
+	int fd;
+
+	if (pending->operation != GREY_OP_PAGES ||
+	    grey_journal_pending(db->lock, pending, &memory, &key, &pages,
+		&unwanted) != GREY_OK)
+		return false;
+	status = open_file(db, O_RDWR, &fd, &unwanted);
+	if (status == GREY_OK) {
+		status = db->driver->replay != NULL ?
+		    db->driver->replay(fd, pages, &unwanted) :
+		    GREY_DAMAGED;
+		(void)close(fd);
+	}
+	free(memory);
+	return status == GREY_OK;
+}
+
 /*
  * Rebuilds the file and completes what the journal holds.  The journal is
  * cleared last: should this process die too, the next one does it all again.
@@ -159,10 +221,15 @@ rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
     struct grey_error *err)
 {
 	const struct grey_journal pending = db->journal;
-	const struct greydb_place place = place_of(db);
+	struct greydb_place place;
 	enum grey_status status;
 
 	drop_handle(db);
+	status = find_driver(db, err);
+	if (status != GREY_OK)
+		return status;
+	(void)write_again(db, &pending);
+	place = place_of(db);
 	db->recovered = true;
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
@@ -211,7 +278,7 @@ take_over(struct greydb *db, struct grey_error *err)
 	const struct grey_journal pending = db->journal;
 	enum grey_status status;
 
-	if (settle(db, err) != GREY_OK)
+	if (!write_again(db, &pending) && settle(db, err) != GREY_OK)
 		return greydb_recover(db, why, err);
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
@@ -230,14 +297,13 @@ take_over(struct greydb *db, struct grey_error *err)
  * anything, and is left alone unless it starts as a database does.
  */
 static enum grey_status
-check_ours(const struct greydb *db, struct grey_error *err)
+check_ours(struct greydb *db, struct grey_error *err)
 {
 	enum grey_status status;
 	struct stat st;
 	int fd;
 
-	status = grey_directory_file(&db->directory, db->path->file, O_RDONLY,
-	    &fd, err);
+	status = open_file(db, O_RDONLY, &fd, err);
 	if (status != GREY_OK)
 		return status;
 	if (db->driver->recognizes(fd))
@@ -263,8 +329,8 @@ check_ours(const struct greydb *db, struct grey_error *err)
 static enum grey_status
 get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 {
-	const struct greydb_place place = place_of(db);
 	struct grey_error why = { .text = "" };
+	struct greydb_place place;
 	enum grey_status status;
 
 	db->journal = (struct grey_journal){ .records = 0 };
@@ -277,6 +343,7 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 		status = check_ours(db, err);
 	if (status == GREY_DAMAGED)
 		return greydb_recover(db, why.text, err);
+	place = place_of(db);
 	if (status == GREY_NOT_FOUND && db->settings.create)
 		status = greydb_make(&place, err);
 	return status == GREY_OK ?
@@ -366,7 +433,7 @@ begin(struct grey_session *session, const struct grey_dbpath *path,
 	if (db == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
 	db->session = session;
-	db->driver = &greydb_gdbm;
+	db->driver = greydb_driver_new(path);
 	db->settings = *settings;
 	db->path = path;
 	db->lock = db->directory.fd = -1;

@@ -15,10 +15,10 @@
 #define MAGIC     "exigrey-lock"
 #define VERSION   1
 #define LINE_SIZE 128
-#define BODY_MAX  (1 << 20)
 #define PAGE      4096
 
-static const char *const names[] = { "none", "store", "delete", "batch" };
+static const char *const names[] = { "none", "store", "delete", "batch",
+	"pages" };
 #define OPERATIONS (sizeof(names) / sizeof(names[0]))
 
 /* n is what the write returned: only -1 sets errno. */
@@ -188,7 +188,8 @@ grey_journal_pending(int fd, const struct grey_journal *journal,
 	size_t size;
 	char *memory;
 
-	if (journal->key_size > BODY_MAX || journal->value_size > BODY_MAX)
+	if (journal->key_size > GREY_JOURNAL_MAX ||
+	    journal->value_size > GREY_JOURNAL_MAX)
 		return GREY_NOT_FOUND;
 	size = journal->key_size + journal->value_size;
 	memory = malloc(size + 1);

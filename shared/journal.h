@@ -6,7 +6,8 @@
  *	exigrey-lock 1 BOOTID RECORDS OPERATION KEYSIZE VALUESIZE\n
  *
  * is a line padded with spaces to 128 bytes; key and value follow it.  The
- * operation is none, store, delete, or batch (many, without key and value).
+ * operation is none, store, delete, batch (many, without key and value), or
+ * pages (the value is what a driver is about to write).
  * Only the holder of the lock reads or writes it.
  */
 #ifndef GREY_JOURNAL_H
@@ -18,11 +19,14 @@
 #include "session.h"
 #include "status.h"
 
+#define GREY_JOURNAL_MAX (64 << 20) /* bytes of a value or a key */
+
 enum grey_operation {
 	GREY_OP_NONE,
 	GREY_OP_STORE,
 	GREY_OP_DELETE,
-	GREY_OP_BATCH
+	GREY_OP_BATCH,
+	GREY_OP_PAGES
 };
 
 struct grey_journal {

@@ -125,7 +125,7 @@ rehearse(const struct grey_directory *directory, const char *name,
  */
 static enum grey_status
 copy_sound(struct grey_session *session, int lock, bool as_it_is,
-    const struct grey_directory *directory, const char *name,
+    const struct grey_directory *directory, const struct grey_dbpath *path,
     struct grey_snapshot *snapshot, struct grey_error *err)
 {
 	struct grey_journal journal;
@@ -141,10 +141,12 @@ copy_sound(struct grey_session *session, int lock, bool as_it_is,
 	if (status != GREY_OK)
 		return status;
 	snapshot->records = journal.records;
-	status = grey_directory_file(directory, name, O_RDONLY, &fd, err);
+	status = grey_directory_file(directory, path->file, O_RDONLY, &fd, err);
 	if (status != GREY_OK)
 		return status;
-	status = copy(fd, snapshot->fd, err);
+	snapshot->driver = greydb_driver_of(fd, path, err);
+	status = snapshot->driver != NULL ? copy(fd, snapshot->fd, err) :
+					    GREY_INVALID;
 	if (status == GREY_FAILED) {
 		/* It has grown, and the disk is full. */
 		(void)close(snapshot->fd);
@@ -172,8 +174,8 @@ take(struct grey_session *session, const struct grey_dbpath *path,
 		status = grey_lock_acquire(session, path, &directory,
 		    GREY_LOCK_SHARED, settings->timeout, &lock, err);
 	if (status == GREY_OK)
-		status = copy_sound(session, lock, as_it_is, &directory,
-		    path->file, snapshot, err);
+		status = copy_sound(session, lock, as_it_is, &directory, path,
+		    snapshot, err);
 	grey_lock_release(&lock);
 	(void)close(directory.fd);
 	return status == GREY_OK || status == GREY_NOT_FOUND ||
@@ -229,7 +231,6 @@ grey_snapshot_open(struct grey_session *session, const struct grey_dbpath *path,
 		return grey_fail(err, GREY_FAILED, "out of memory");
 	if (err == NULL)
 		err = &unwanted;
-	snapshot->driver = &greydb_gdbm;
 	snapshot->fd = -1;
 	status = take(session, path, settings, false, snapshot, err);
 	if (status == GREY_DAMAGED)

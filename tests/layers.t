@@ -12,7 +12,7 @@ chdir(Tree::root()) or die;
 
 my @rules = qw(status bytes number duration record key policy verdict);
 my @io_parts = qw(dbpath session lockfile journal recover snapshot
-    greydb\w* gdbm_\w+);
+    greydb\w* gdbm_\w+ bdb_\w+);
 my @sources = sort glob('shared/*.[ch] dlfunc/*.[ch] exigrey/*.[ch]');
 my (%text, %includes);
 
@@ -88,6 +88,8 @@ never('I/O includes no rules', \@io,
     headers(qw(record verdict policy key duration greylist)));
 never('only greydb_gdbm.c includes <gdbm.h>',
     [grep { $_ ne 'shared/greydb_gdbm.c' } @sources], qr/^gdbm\.h$/);
+never('only greydb_bdb.c includes <db.h>',
+    [grep { $_ ne 'shared/greydb_bdb.c' } @sources], qr/^db\.h$/);
 
 is(uses(qr/\b(?:time\s*\((?:NULL|0|&)|gettimeofday|CLOCK_REALTIME\w*|
     timespec_get|ftime\b)/x, @shared), '', 'shared/ reads no wall clock');

@@ -7,20 +7,39 @@ names_are_resolved(void **state)
 {
 	static const struct {
 		const char *name, *directory, *file; /* NULL: refused */
-	} table[] = { { "seen", "/spool/grey", "seen" },
-		{ "a.b_c-d", "/spool/grey", "a.b_c-d" },
-		{ "/var/x/seen", "/var/x", "seen" }, { "/seen", "/", "seen" },
-		{ "./seen", ".", "seen" }, { "./a/seen", "./a", "seen" },
-		{ "/a/../seen", "/a/..", "seen" }, { "", NULL, NULL },
-		{ ".", NULL, NULL }, { "..", NULL, NULL },
-		{ "a/b", NULL, NULL }, { "../seen", NULL, NULL },
-		{ "/", NULL, NULL }, { "./", NULL, NULL },
-		{ "/x/", NULL, NULL }, { "/x/..", NULL, NULL },
-		{ "seen.lock", NULL, NULL }, { "/x/seen.lock", NULL, NULL },
-		{ "seen.lock-new", NULL, NULL },
-		{ "seen.corrupt-1", NULL, NULL }, { "a..b", NULL, NULL },
-		{ "a\nb", NULL, NULL }, { "a\033b", NULL, NULL },
-		{ "a\177", NULL, NULL } };
+		enum grey_kind kind;
+	} table[] = { { "seen", "/spool/grey", "seen", GREY_KIND_ANY },
+		{ "bdb:seen", "/spool/grey", "seen", GREY_KIND_BDB },
+		{ "gdbm:/x/seen", "/x", "seen", GREY_KIND_GDBM },
+		{ "bdb:./seen", ".", "seen", GREY_KIND_BDB },
+		{ "bdb:bdb:x", "/spool/grey", "bdb:x", GREY_KIND_BDB },
+		{ "other:seen", "/spool/grey", "other:seen", GREY_KIND_ANY },
+		{ "bdb:", NULL, NULL, GREY_KIND_ANY },
+		{ "bdb:a/b", NULL, NULL, GREY_KIND_ANY },
+
+		{ "a.b_c-d", "/spool/grey", "a.b_c-d", GREY_KIND_ANY },
+		{ "/var/x/seen", "/var/x", "seen", GREY_KIND_ANY },
+		{ "/seen", "/", "seen", GREY_KIND_ANY },
+		{ "./seen", ".", "seen", GREY_KIND_ANY },
+		{ "./a/seen", "./a", "seen", GREY_KIND_ANY },
+		{ "/a/../seen", "/a/..", "seen", GREY_KIND_ANY },
+		{ "", NULL, NULL, GREY_KIND_ANY },
+		{ ".", NULL, NULL, GREY_KIND_ANY },
+		{ "..", NULL, NULL, GREY_KIND_ANY },
+		{ "a/b", NULL, NULL, GREY_KIND_ANY },
+		{ "../seen", NULL, NULL, GREY_KIND_ANY },
+		{ "/", NULL, NULL, GREY_KIND_ANY },
+		{ "./", NULL, NULL, GREY_KIND_ANY },
+		{ "/x/", NULL, NULL, GREY_KIND_ANY },
+		{ "/x/..", NULL, NULL, GREY_KIND_ANY },
+		{ "seen.lock", NULL, NULL, GREY_KIND_ANY },
+		{ "/x/seen.lock", NULL, NULL, GREY_KIND_ANY },
+		{ "seen.lock-new", NULL, NULL, GREY_KIND_ANY },
+		{ "seen.corrupt-1", NULL, NULL, GREY_KIND_ANY },
+		{ "a..b", NULL, NULL, GREY_KIND_ANY },
+		{ "a\nb", NULL, NULL, GREY_KIND_ANY },
+		{ "a\033b", NULL, NULL, GREY_KIND_ANY },
+		{ "a\177", NULL, NULL, GREY_KIND_ANY } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -39,6 +58,7 @@ names_are_resolved(void **state)
 			fail_msg("'%s': %s", table[i].name, err.text);
 		assert_string_equal(got.directory, table[i].directory);
 		assert_string_equal(got.file, table[i].file);
+		assert_int_equal(got.kind, table[i].kind);
 	}
 }
 

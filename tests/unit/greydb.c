@@ -46,14 +46,9 @@ static void
 expect_sound(struct test_db *test)
 {
 	struct greydb_report report;
-	struct grey_error err;
 	struct greydb *db;
-	int fd;
 
-	fd = test_file(test, "seen", O_RDONLY);
-	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
-		fail_msg("not sound: %s", err.text);
-	(void)close(fd);
+	test_check(test, &report);
 	db = test_open(test);
 	assert_int_equal(greydb_records(db), report.records);
 	test_close(db);
@@ -176,7 +171,7 @@ a_batch_that_dies_is_recovered_from(void **state)
 	struct test_db test;
 	struct greydb *db;
 	char key[64];
-	int status;
+	int status, recoveries;
 	pid_t pid;
 
 	(void)state;
@@ -203,10 +198,13 @@ a_batch_that_dies_is_recovered_from(void **state)
 	assert_true(grey_snapshot_records(snapshot) >= 100 &&
 	    grey_snapshot_records(snapshot) <= 200);
 	grey_snapshot_close(&snapshot);
-	assert_int_equal(test.lines, 1);
-	assert_non_null(strstr(test.log, "a writer had died"));
+	/* Berkeley DB's pages were kept back: there is nothing to recover. */
+	recoveries = test_is_bdb() ? 0 : 1;
+	assert_int_equal(test.lines, recoveries);
+	if (recoveries > 0)
+		assert_non_null(strstr(test.log, "a writer had died"));
 	db = test_open(&test);
-	assert_int_equal(test.lines, 1);
+	assert_int_equal(test.lines, recoveries);
 	for (int i = 0; i < 100; i++)
 		expect_stored(db, numbered(key, "old", i),
 		    &(struct grey_bytes){ "v", 1 });
@@ -215,6 +213,37 @@ a_batch_that_dies_is_recovered_from(void **state)
 	assert_int_equal(test_files(&test, "corrupt"), 0);
 	assert_int_equal(test_files(&test, "-new"), 0);
 	test_db_end(&test);
+}
+
+/* Lets two entries of the directory change places: no record is lost. */
+static const char *
+damage_gdbm(const struct test_db *test)
+{
+	int fd = test_file(test, "seen", O_RDWR);
+	struct grey_gdbm_file file;
+	struct grey_error err;
+	off_t last, first;
+
+	assert_int_equal(grey_gdbm_begin(fd, &file, &err), GREY_OK);
+	last = file.directory[file.entries - 1];
+	first = file.directory[0];
+	assert_true(last != first);
+	assert_int_equal(pwrite(fd, &last, sizeof(last), file.directory_at),
+	    sizeof(last));
+	grey_gdbm_end(&file);
+	(void)close(fd);
+	return "recovered";
+}
+
+/* Spoils a byte in the middle of a page. */
+static const char *
+damage_bdb(const struct test_db *test)
+{
+	int fd = test_file(test, "seen", O_RDWR);
+
+	assert_int_equal(pwrite(fd, "#", 1, 2 * 4096 + 4000), 1);
+	(void)close(fd);
+	return "records were saved";
 }
 
 /* After a boot the structure is checked once, and the records are counted. */
@@ -226,6 +255,7 @@ another_boot_checks_the_structure(void **state)
 	struct test_db test;
 	struct greydb *db;
 	char key[64], name[96];
+	const char *said;
 	int fd;
 
 	(void)state;
@@ -254,27 +284,12 @@ another_boot_checks_the_structure(void **state)
 	assert_int_equal(greydb_records(db), 1000);
 	test_close(db);
 
-	/* Damage: let the first two entries of the directory change places. */
-	fd = test_file(&test, "seen", O_RDWR);
-	{
-		struct grey_gdbm_file file;
-		off_t swap[2];
-
-		assert_int_equal(grey_gdbm_begin(fd, &file, &err), GREY_OK);
-		swap[0] = file.directory[file.entries - 1];
-		swap[1] = file.directory[0];
-		assert_true(swap[0] != swap[1]);
-		assert_int_equal(pwrite(fd, &swap[0], sizeof(off_t),
-				     file.directory_at),
-		    sizeof(off_t));
-		grey_gdbm_end(&file);
-	}
-	(void)close(fd);
+	said = test_is_bdb() ? damage_bdb(&test) : damage_gdbm(&test);
 	memset(test.session.boot_id, 'c', GREY_BOOT_ID);
 	test.lines = 0;
 	db = test_open(&test);
 	assert_int_equal(test.lines, 1);
-	assert_non_null(strstr(test.log, "recovered"));
+	assert_non_null(strstr(test.log, said));
 	test_close(db);
 	expect_sound(&test);
 	test_db_end(&test);
@@ -538,7 +553,10 @@ a_file_of_another_kind_is_left_alone(void **state)
 
 	(void)state;
 	memcpy(berkeley + 12, &magic, sizeof(magic));
-	for (size_t i = 0; i < 3; i++) {
+	/* One of Berkeley DB's own, but encrypted, is no less foreign. */
+	if (test_is_bdb())
+		berkeley[24] = 1;
+	for (size_t i = test_is_bdb() ? 1 : 0; i < 3; i++) {
 		char now[4096];
 		struct grey_error err;
 		struct test_db test;

@@ -11,8 +11,6 @@
 #include <signal.h>
 #include <time.h>
 
-#include "gdbm_check.h"
-
 #define WRITERS      8
 #define KILLS        300
 #define KEYS         40     /* of each writer */
@@ -135,16 +133,11 @@ static void
 check_structure(struct test_db *test)
 {
 	struct greydb_report report;
-	struct grey_error err;
 	struct greydb *db;
-	int fd;
 
 	db = test_open(test);
-	fd = test_file(test, "seen", O_RDONLY);
-	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
-		fail_msg("not sound: %s", err.text);
+	test_check(test, &report);
 	assert_int_equal(report.records, greydb_records(db));
-	(void)close(fd);
 	test_close(db);
 }
 

@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "gdbm_check.h"
+#include "journal.h"
 #include "snapshot.h"
 
 /*
@@ -158,7 +158,6 @@ check_all(struct test_db *test, struct model *model)
 	struct greydb_report report;
 	struct grey_snapshot *snapshot;
 	struct grey_error err;
-	int fd;
 
 	if (grey_snapshot_open(&test->session, &test->path, &settings,
 		&snapshot, &err) != GREY_OK)
@@ -167,11 +166,8 @@ check_all(struct test_db *test, struct model *model)
 	if (grey_snapshot_walk(snapshot, check_record, model, &err) != GREY_OK)
 		fail_msg("%s", err.text);
 	grey_snapshot_close(&snapshot);
-	fd = test_file(test, "seen", O_RDONLY);
-	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
-		fail_msg("not sound: %s", err.text);
+	test_check(test, &report);
 	assert_int_equal(report.records, model->records);
-	(void)close(fd);
 }
 
 static void
@@ -284,18 +280,30 @@ fill(struct test_db *base, struct model *model)
 	}
 }
 
-/* Did the operations split buckets until the directory had to be doubled? */
-static size_t
-directory_entries(const struct test_db *test)
+/*
+ * Did the operations split buckets until the directory had to be doubled?
+ * (Berkeley DB, which has none, splits one at a time.)
+ */
+static int64_t
+size_of_directory(const struct test_db *test)
 {
-	struct grey_gdbm_file file;
-	struct grey_error err;
-	int fd;
+	struct greydb_report report;
 
-	fd = test_file(test, "seen", O_RDONLY);
-	assert_int_equal(grey_gdbm_header(fd, &file, &err), GREY_OK);
+	test_check(test, &report);
+	return test_is_bdb() ? report.buckets : report.directory;
+}
+
+/* Did a writer that died announce what it was at? */
+static bool
+was_announced(const struct test_db *test)
+{
+	int fd = test_file(test, "seen.lock", O_RDONLY);
+	struct grey_journal journal;
+	struct grey_error err;
+
+	assert_int_equal(grey_journal_read(fd, &journal, &err), GREY_OK);
 	(void)close(fd);
-	return file.entries;
+	return journal.operation != GREY_OP_NONE;
 }
 
 static void
@@ -306,13 +314,13 @@ every_write_of_every_operation(void **state)
 	static struct model model;
 	struct test_db base, test;
 	long deaths = 0, undone = 0;
-	size_t entries;
+	int64_t entries;
 
 	(void)state;
 	test_db_begin(&base);
 	test_db_begin(&test);
 	fill(&base, &model);
-	entries = directory_entries(&base);
+	entries = size_of_directory(&base);
 	for (int i = 0; i < operations && FIRST_RECORDS + i < KEYS; i++) {
 		int size, key = choose(&model, i, &size);
 		int before = model.sizes[key];
@@ -323,7 +331,7 @@ every_write_of_every_operation(void **state)
 				break;
 			deaths++;
 			/* Only a death before the announcement undoes it. */
-			if (limit > 0)
+			if (was_announced(&test))
 				note(&model, key, size);
 			else
 				undone++;
@@ -335,8 +343,10 @@ every_write_of_every_operation(void **state)
 		copy_database(&test, &base);
 	}
 	assert_true(deaths > operations * 4);
-	assert_int_equal(undone, operations);
-	assert_true(directory_entries(&base) > entries);
+	/* What is longer than a page is announced with two writes. */
+	assert_true(undone >= operations &&
+	    undone <= (test_is_bdb() ? 2 : 1) * operations);
+	assert_true(size_of_directory(&base) > entries);
 	print_message("# %d operations, %ld deaths, %d records at the end\n",
 	    operations, deaths, model.records);
 	test_db_end(&base);

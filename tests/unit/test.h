@@ -1,10 +1,14 @@
-/* What the unit tests share: a database in a directory of its own. */
+/*
+ * What the unit tests share: a database in a directory of its own.  A test
+ * that is run under a name with "-bdb" has one of Berkeley DB (Makefile).
+ */
 #ifndef TEST_H
 #define TEST_H
 
 #include <sys/stat.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "greydb_driver.h"
 #include "greylist.h"
 
 struct test_db {
@@ -36,6 +41,12 @@ test_log(void *arg, const char *text)
 	db->lines++;
 }
 
+static inline bool
+test_is_bdb(void)
+{
+	return strstr(program_invocation_short_name, "-bdb") != NULL;
+}
+
 static inline void
 test_db_begin(struct test_db *db)
 {
@@ -45,7 +56,8 @@ test_db_begin(struct test_db *db)
 	memset(db, 0, sizeof(*db));
 	(void)strcpy(db->directory, "/tmp/exigrey-unit-XXXXXX");
 	assert_non_null(mkdtemp(db->directory));
-	(void)snprintf(name, sizeof(name), "%s/seen", db->directory);
+	(void)snprintf(name, sizeof(name), "%s%s/seen",
+	    test_is_bdb() ? "bdb:" : "", db->directory);
 	if (grey_dbpath_resolve(name, "/nowhere", &db->path, &err) != GREY_OK)
 		fail_msg("%s", err.text);
 	grey_session_init(&db->session, test_log, db);
@@ -91,6 +103,21 @@ test_files(const struct test_db *db, const char *text)
 		n += strstr(entry->d_name, text) != NULL;
 	(void)closedir(dir);
 	return n;
+}
+
+/* The whole structure must be sound. */
+static inline void
+test_check(const struct test_db *db, struct greydb_report *report_r)
+{
+	int fd = test_file(db, "seen", O_RDONLY);
+	const struct greydb_driver *driver;
+	struct grey_error err;
+
+	driver = greydb_driver_of(fd, &db->path, &err);
+	assert_non_null(driver);
+	if (driver->check(fd, true, NULL, report_r, &err) != GREY_OK)
+		fail_msg("not sound: %s", err.text);
+	(void)close(fd);
 }
 
 static inline struct greydb *

@@ -1,0 +1,160 @@
+#include "bdb_file.h"
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* As Berkeley DB 5.3 writes it: db_page.h, DBMETA. */
+struct disk_meta {
+	uint32_t lsn[2];
+	uint32_t page;
+	uint32_t magic;
+	uint32_t version;
+	uint32_t page_size;
+	uint8_t encryption;
+	uint8_t type;
+	uint8_t flags;
+	uint8_t unused;
+	uint32_t free_page;
+	uint32_t last_page;
+	uint32_t partitions;
+	uint32_t keys;
+	uint32_t records;
+	uint32_t method_flags;
+};
+
+#define MAGIC_HASH   0x061561U
+#define MAGIC_BTREE  0x053162U
+#define MAGIC_QUEUE  0x042253U
+#define HASH_OLDEST  8 /* what 5.3 opens without an upgrade */
+#define HASH_NEWEST  9
+#define BTREE_OLDEST 8
+#define BTREE_NEWEST 9
+
+#define FLAG_CHECKSUM 0x01
+
+/* Of a hash and of a btree. */
+#define HASH_DUPLICATES  (0x01 | 0x04)
+#define HASH_DATABASES   0x02
+#define BTREE_DUPLICATES (0x01 | 0x40)
+#define BTREE_DATABASES  0x20
+#define BTREE_NUMBERED   0x02
+
+/* Returns GREY_OK, GREY_NOT_FOUND (too short for one), GREY_FAILED. */
+static enum grey_status
+read_meta(int fd, struct disk_meta *meta_r, struct grey_error *err)
+{
+	ssize_t n = pread(fd, meta_r, sizeof(*meta_r), 0);
+
+	if (n == -1)
+		return grey_fail(err, GREY_FAILED, "cannot read: %s",
+		    strerror(errno));
+	return n == (ssize_t)sizeof(*meta_r) ? GREY_OK : GREY_NOT_FOUND;
+}
+
+static bool
+is_magic(uint32_t magic)
+{
+	return magic == MAGIC_HASH || magic == MAGIC_BTREE ||
+	    magic == MAGIC_QUEUE;
+}
+
+bool
+grey_bdb_recognizes(int fd)
+{
+	struct disk_meta meta;
+
+	return read_meta(fd, &meta, NULL) == GREY_OK &&
+	    (is_magic(meta.magic) || is_magic(__builtin_bswap32(meta.magic)));
+}
+
+/* What is not ours to read; NULL: nothing. */
+static const char *
+foreign_kind(const struct disk_meta *meta)
+{
+	const bool is_btree = meta->magic == MAGIC_BTREE;
+
+	if (is_magic(__builtin_bswap32(meta->magic)))
+		return "a Berkeley DB file of a machine with another byte "
+		       "order";
+	if (meta->encryption != 0)
+		return "an encrypted Berkeley DB file";
+	if (meta->magic == MAGIC_QUEUE ||
+	    (is_btree && (meta->method_flags & BTREE_NUMBERED) != 0))
+		return "a Berkeley DB file of numbered records";
+	if ((meta->method_flags &
+		(is_btree ? BTREE_DATABASES : HASH_DATABASES)) != 0)
+		return "a Berkeley DB file with several databases";
+	if ((meta->method_flags &
+		(is_btree ? BTREE_DUPLICATES : HASH_DUPLICATES)) != 0)
+		return "a Berkeley DB file with several values for a key";
+	return NULL;
+}
+
+static enum grey_status
+check_version(const struct disk_meta *meta, struct grey_error *err)
+{
+	const bool is_btree = meta->magic == MAGIC_BTREE;
+
+	if (meta->version < (is_btree ? BTREE_OLDEST : HASH_OLDEST))
+		return grey_fail(err, GREY_INVALID,
+		    "it was made by an older Berkeley DB (version %u of its "
+		    "format): see db5.3_upgrade(1)",
+		    meta->version);
+	if (meta->version > (is_btree ? BTREE_NEWEST : HASH_NEWEST))
+		return grey_fail(err, GREY_INVALID,
+		    "it was made by a later Berkeley DB (version %u of its "
+		    "format)",
+		    meta->version);
+	return GREY_OK;
+}
+
+static enum grey_status
+check_sizes(int fd, const struct disk_meta *meta, struct grey_error *err)
+{
+	const uint32_t size = meta->page_size;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return grey_fail(err, GREY_FAILED, "cannot stat: %s",
+		    strerror(errno));
+	if (size < GREY_BDB_PAGE_MIN || size > GREY_BDB_PAGE_MAX ||
+	    (size & (size - 1)) != 0)
+		return grey_fail(err, GREY_DAMAGED,
+		    "the first page tells a wrong page size");
+	if (((off_t)meta->last_page + 1) * size > st.st_size)
+		return grey_fail(err, GREY_DAMAGED,
+		    "the file is shorter than its first page tells");
+	return GREY_OK;
+}
+
+enum grey_status
+grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
+{
+	struct disk_meta meta;
+	enum grey_status status;
+	const char *kind;
+
+	status = read_meta(fd, &meta, err);
+	if (status == GREY_FAILED)
+		return status;
+	if (status == GREY_NOT_FOUND)
+		return grey_fail(err, GREY_DAMAGED,
+		    "the file is too short for a Berkeley DB file");
+	if (!is_magic(meta.magic) && !is_magic(__builtin_bswap32(meta.magic)))
+		return grey_fail(err, GREY_DAMAGED,
+		    "it does not start as a Berkeley DB file");
+	kind = foreign_kind(&meta);
+	if (kind != NULL)
+		return grey_fail(err, GREY_INVALID, "it is %s", kind);
+	status = check_version(&meta, err);
+	if (status == GREY_OK)
+		status = check_sizes(fd, &meta, err);
+	*file_r = (struct grey_bdb_file){ .is_btree = meta.magic == MAGIC_BTREE,
+		.has_checksums = (meta.flags & FLAG_CHECKSUM) != 0,
+		.page_size = meta.page_size };
+	return status;
+}
