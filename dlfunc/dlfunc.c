@@ -52,8 +52,10 @@ yields(uschar **yield, const char *text)
 static int
 fails(uschar **yield, const char *name, const char *message)
 {
-	(void)snprintf(answer_text, sizeof(answer_text), "exigrey %s: %s", name,
-	    message);
+	char text[sizeof(((struct grey_error *)NULL)->text) + 32];
+
+	(void)snprintf(text, sizeof(text), "exigrey %s: %s", name, message);
+	exim_printable(answer_text, sizeof(answer_text), text);
 	*yield = (uschar *)answer_text;
 	return EXIM_FAIL;
 }
@@ -176,30 +178,23 @@ parse_call(const char *name, int argc, uschar *argv[], struct call *call,
 	return status;
 }
 
-/* Bytes from strangers, fit for a debug line. */
-static const char *
-printable(struct grey_bytes bytes, char text[80])
+/* How much of a key a debug line shows. */
+static int
+shown(struct grey_bytes bytes)
 {
-	size_t n = bytes.size < 79 ? bytes.size : 79;
-
-	for (size_t i = 0; i < n; i++)
-		text[i] = bytes.data[i] < 0x20 || bytes.data[i] == 0x7f ?
-		    '?' :
-		    bytes.data[i];
-	text[n] = '\0';
-	return text;
+	return bytes.size < 80 ? (int)bytes.size : 80;
 }
 
 static void
 debug_answer(const struct call *call, const struct greylist_answer *answer)
 {
-	char item[80], suffix[80];
+	const struct grey_key *key = &call->request.key;
 
-	exim_debug("%s '%s' suffix '%s' in %s/%s: %s, %s (%lld s to go, "
+	exim_debug("%s '%.*s' suffix '%.*s' in %s/%s: %s, %s (%lld s to go, "
 		   "count %lld)%s",
-	    call->name, printable(call->request.key.item, item),
-	    printable(call->request.key.suffix, suffix), call->path.directory,
-	    call->path.file, greylist_reason_text(answer->reason),
+	    call->name, shown(key->item), key->item.data, shown(key->suffix),
+	    key->suffix.data, call->path.directory, call->path.file,
+	    greylist_reason_text(answer->reason),
 	    answer->pass ? "pass" : "defer", (long long)answer->wait,
 	    (long long)answer->count,
 	    call->request.dry_run ? ", nothing stored" : "");

@@ -144,10 +144,29 @@ is_repeated(const char *text, long long now)
 }
 
 void
-exim_log(const char *text, long long now)
+exim_printable(char *text_r, size_t room, const char *text)
 {
-	if (is_repeated(text, now))
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 5 <= room; text++) {
+		const unsigned char byte = (unsigned char)*text;
+
+		if (byte >= 0x20 && byte < 0x7f)
+			text_r[n++] = *text;
+		else
+			n += (size_t)snprintf(text_r + n, 5, "\\%03o", byte);
+	}
+	text_r[n] = '\0';
+}
+
+void
+exim_log(const char *message, long long now)
+{
+	char text[LINE_MAX];
+
+	if (is_repeated(message, now))
 		return;
+	exim_printable(text, sizeof(text), message);
 	switch (log_write != NULL ? log_form() : LOG_UNKNOWN) {
 	case LOG_SELECTOR:
 		log_write(0, LOG_MAIN, "exigrey: %s", text);
@@ -163,14 +182,15 @@ exim_log(const char *text, long long now)
 void
 exim_debug(const char *format, ...)
 {
-	char text[512];
+	char message[512], text[LINE_MAX];
 	va_list ap;
 
 	if (debug_printf == NULL ||
 	    (&debug_selector != NULL && debug_selector == 0))
 		return;
 	va_start(ap, format);
-	(void)vsnprintf(text, sizeof(text), format, ap);
+	(void)vsnprintf(message, sizeof(message), format, ap);
 	va_end(ap);
+	exim_printable(text, sizeof(text), message);
 	debug_printf("exigrey: %s\n", text);
 }

@@ -8,6 +8,7 @@
 #define EXIGREY_EXIM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * What a function called by ${dlfunc} returns (Exim's macros.h).  OK: *yield
@@ -26,13 +27,20 @@ const char *exim_spool_directory(void);
 bool exim_host_checking(void);
 
 /*
+ * Copies a text that may quote what a client sent, so that every byte prints:
+ * all but printable ASCII becomes a backslash and three octal digits.  What
+ * does not fit is left out.
+ */
+void exim_printable(char *text_r, size_t room, const char *text);
+
+/*
  * Writes a line to Exim's main log, or to syslog where this release's
  * log_write is not known.  The same text is written once a minute at most;
- * now is in seconds since 1970.
+ * now is in seconds since 1970.  Made printable here.
  */
 void exim_log(const char *text, long long now);
 
-/* Writes a line where exim -d shows it. */
+/* Writes a line where exim -d shows it.  Made printable here. */
 void exim_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
