@@ -24,6 +24,13 @@ struct disk_meta {
 	uint32_t keys;
 	uint32_t records;
 	uint32_t method_flags;
+	uint8_t uid[20];
+	/* Of a hash: HASHHDR. */
+	uint32_t last_bucket;
+	uint32_t high_mask;
+	uint32_t low_mask;
+	uint32_t fill;
+	uint32_t elements;
 };
 
 #define MAGIC_HASH   0x061561U
@@ -155,6 +162,8 @@ grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
 		status = check_sizes(fd, &meta, err);
 	*file_r = (struct grey_bdb_file){ .is_btree = meta.magic == MAGIC_BTREE,
 		.has_checksums = (meta.flags & FLAG_CHECKSUM) != 0,
-		.page_size = meta.page_size };
+		.page_size = meta.page_size,
+		.records =
+		    meta.magic == MAGIC_HASH ? (int64_t)meta.elements : -1 };
 	return status;
 }

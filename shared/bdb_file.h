@@ -17,6 +17,7 @@ struct grey_bdb_file {
 	bool is_btree; /* else a hash */
 	bool has_checksums;
 	uint32_t page_size;
+	int64_t records; /* -1: a btree does not tell */
 };
 
 /* Does the file start as one of Berkeley DB does, of whatever machine? */

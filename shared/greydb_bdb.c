@@ -423,6 +423,14 @@ driver_block_size(int fd)
 	return grey_bdb_header(fd, &file, NULL) == GREY_OK ? file.page_size : 0;
 }
 
+static int64_t
+driver_records(int fd)
+{
+	struct grey_bdb_file file;
+
+	return grey_bdb_header(fd, &file, NULL) == GREY_OK ? file.records : -1;
+}
+
 /* Checks all pages.  The library ends a handle that has done so. */
 static enum grey_status
 verify(int fd, FILE *salvage, struct grey_error *err)
@@ -653,6 +661,7 @@ const struct greydb_driver greydb_bdb = { .name = "Berkeley DB",
 	.replay = grey_bdb_pages_replay,
 	.settle = driver_settle,
 	.close = driver_close,
+	.records = driver_records,
 	.recognizes = grey_bdb_recognizes,
 	.block_size = driver_block_size,
 	.check = driver_check,

@@ -45,6 +45,13 @@ struct greydb_driver {
 	size_t (*block_size)(int fd);
 
 	/*
+	 * The number of records as the file tells it, for a driver whose file
+	 * others may write to who do not count in the lock file; -1 if it
+	 * does not tell.  NULL: the lock file's is right.
+	 */
+	int64_t (*records)(int fd);
+
+	/*
 	 * Opens it; fd is the driver's from then on, after a failure too.
 	 * GREY_OK; GREY_INVALID (another kind of file); GREY_DAMAGED;
 	 * GREY_FAILED.

@@ -110,9 +110,11 @@ open_handle(struct greydb *db, struct grey_error *err)
 	int fd;
 
 	status = open_file(db, O_RDWR, &fd, err);
-	return status == GREY_OK ?
-	    db->driver->open(fd, GREYDB_WRITE, &db->handle, err) :
-	    status;
+	if (status != GREY_OK)
+		return status;
+	if (db->driver->records != NULL && db->driver->records(fd) >= 0)
+		db->journal.records = db->driver->records(fd);
+	return db->driver->open(fd, GREYDB_WRITE, &db->handle, err);
 }
 
 static void

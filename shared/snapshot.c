@@ -147,6 +147,9 @@ copy_sound(struct grey_session *session, int lock, bool as_it_is,
 	snapshot->driver = greydb_driver_of(fd, path, err);
 	status = snapshot->driver != NULL ? copy(fd, snapshot->fd, err) :
 					    GREY_INVALID;
+	if (status == GREY_OK && snapshot->driver->records != NULL &&
+	    snapshot->driver->records(fd) >= 0)
+		snapshot->records = snapshot->driver->records(fd);
 	if (status == GREY_FAILED) {
 		/* It has grown, and the disk is full. */
 		(void)close(snapshot->fd);
