@@ -61,6 +61,30 @@ search(struct grey_gdbm_file *file, uint32_t hash, struct grey_bytes key,
 	return GREY_NOT_FOUND;
 }
 
+/*
+ * Before a key is taken for unknown: is it a bucket for such a hash at all?
+ * Whoever reads without the lock may have been led to a place that meanwhile
+ * is another's.  One key of the bucket tells.
+ */
+static enum grey_status
+check_bucket(const struct grey_gdbm_file *file, uint32_t hash,
+    struct grey_error *err)
+{
+	const int bits = file->current.bits;
+	struct grey_gdbm_element element;
+	enum grey_status status = GREY_NOT_FOUND;
+
+	for (uint32_t i = 0; status == GREY_NOT_FOUND && i < file->elements;
+	     i++)
+		status = grey_gdbm_element(file, i, &element, err);
+	if (status != GREY_OK)
+		return status;
+	return prefix(element.hash, bits) == prefix(hash, bits) ?
+	    GREY_NOT_FOUND :
+	    grey_gdbm_damaged(err, "a bucket is not that of the hash",
+		file->current.at);
+}
+
 static struct grey_bytes
 key_of(const struct grey_gdbm_file *file)
 {
@@ -87,6 +111,8 @@ grey_gdbm_find(struct grey_gdbm_file *file, struct grey_bytes key,
 		status = grey_gdbm_bucket_of(file, hash, &bucket, err);
 		if (status == GREY_OK)
 			status = search(file, hash, key, &file->found, err);
+		if (status == GREY_NOT_FOUND)
+			status = check_bucket(file, hash, err);
 		file->has_found = status == GREY_OK;
 	}
 	if (status == GREY_OK)
