@@ -72,6 +72,9 @@ PRELOADED	= $(patsubst tests/preload/%.c,$(BUILD)/tests/%.so, \
 		  $(wildcard tests/preload/*.c))
 BENCH_PROGRAMS	= $(patsubst tests/bench/%.c,$(BUILD)/tests/%, \
 		  $(wildcard tests/bench/*.c))
+# Many processes on one database; make stress.
+STRESS_OBJECTS	= $(patsubst %.c,$(BUILD)/objects/%.o, \
+		  $(wildcard tests/stress/*.c))
 MANUALS		= $(wildcard doc/*.[578])
 
 .PHONY: all help deps check demo lint format install uninstall clean
@@ -119,7 +122,7 @@ check: deps
 
 .PHONY: run-tests
 run-tests: all $(UNIT_TESTS) $(BERKELEY_TESTS) $(TEST_PROGRAMS) $(PRELOADED) \
-    $(BENCH_PROGRAMS)
+    $(BENCH_PROGRAMS) $(BUILD)/tests/stress
 	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
 	    $(UNIT_TESTS) $(BERKELEY_TESTS) $(wildcard tests/*.t)
 
@@ -139,6 +142,10 @@ $(BUILD)/tests/%.so: tests/preload/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) -shared $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -ldl
 
+$(BUILD)/tests/stress: $(STRESS_OBJECTS) $(SHARED_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lgdbm
+
 $(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
@@ -151,6 +158,14 @@ crash: deps
 	    $(BUILD)/tests/kill_random.t
 	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random.t
 	EXIGREY_CRASH_OPERATIONS=3000 $(BUILD)/tests/killed.t
+
+## make stress       64 processes on one database for a minute, some killed, and
+##                   Exim reading it: is every answer right? (5 minutes)
+.PHONY: stress
+stress: deps
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/stress $(TEST_PROGRAMS)
+	EXIGREY_STRESS_PROCESSES=64 EXIGREY_STRESS_SECONDS=60 \
+	    EXIGREY_BUILD=$(BUILD) prove -v tests/stress.t
 
 ## make check-matrix the same exigrey.so in this machine's Exim, in one built with
 ##                   GDBM, and in those of MATRIX (trixie sid), which are made
