@@ -3,7 +3,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "greydb_private.h"
 #include "lockfile.h"
@@ -67,6 +71,33 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
 }
 
 /*
+ * Has the file system set so many bytes aside behind the file's end?  A quota
+ * shows in no other way.  What cannot do that has said nothing about room.
+ */
+static enum grey_status
+reserve(const struct greydb *db, const struct stat *st, uint64_t wanted,
+    struct grey_error *err)
+{
+	struct grey_error unwanted;
+	int fd, error = 0;
+
+	if ((uint64_t)st->st_blocks * 512 >= (uint64_t)st->st_size + wanted / 2)
+		return GREY_OK;
+	if (grey_directory_file(&db->directory, db->path->file, O_WRONLY, &fd,
+		&unwanted) != GREY_OK)
+		return GREY_OK;
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, st->st_size, (off_t)wanted) ==
+	    -1)
+		error = errno;
+	(void)close(fd);
+	if (error != ENOSPC && error != EDQUOT)
+		return GREY_OK;
+	return grey_fail(err, GREY_FAILED,
+	    "no space: a new record may need %llu kB: %s",
+	    (unsigned long long)wanted / 1000, strerror(error));
+}
+
+/*
  * Is there room for whatever a store may need: buckets, a larger directory?
  * To find out half-way is dear: the file must then be checked (greydb_settle).
  */
@@ -83,7 +114,7 @@ check_room(const struct greydb *db, struct grey_error *err)
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	wanted = ROOM_LEAST + (uint64_t)st.st_size / ROOM_PART;
 	if (room >= wanted || fs.f_blocks == 0)
-		return GREY_OK;
+		return reserve(db, &st, wanted, err);
 	return grey_fail(err, GREY_FAILED,
 	    "no space: %llu kB are left on the "
 	    "file system, a new record may need %llu",

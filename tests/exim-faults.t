@@ -144,12 +144,24 @@ each_call('read', EIO, $_, qr/^(250|451 greylisted)/) for qw(known stranger);
 each_call('open', EMFILE, $_, qr/^(250|451 greylisted)/)
     for qw(known stranger);
 
+# A quota is seen before anything is written: room is asked for first.
+restore();
+faults("write ${\EDQUOT} 0");
+$exim->news;
+is(rcpt('stranger', 'pass'), '250 Accepted', 'a quota is used up');
+my $quota = do { local $! = EDQUOT; "$!" };
+like($exim->news, qr/no space: a new record may need \d+ kB: $quota/,
+    'a quota is used up: the log');
+faults();
+is_deeply([map { Tree::slurp($_) } sort keys %base],
+    [map { $base{$_} } sort keys %base], 'not a byte was written');
+
 # Buckets of 16 records: some strangers need a split, and so more writes.
 exigrey(qw(-q compact --block-size 512));
 keep_base();
 my @splits = grep {
 	restore();
-	faults("write ${\ENOSPC} 4");
+	faults("write ${\ENOSPC} 5");
 	rcpt($_, 'defer') !~ /greylisted/;
 } map { "stranger$_" } 1 .. 40;
 cmp_ok(scalar @splits, '>', 1, 'some buckets must be split');

@@ -152,6 +152,15 @@ pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
 	    NEXT(pwritev64)(fd, parts, count, at);
 }
 
+EXPORT int fallocate64(int fd, int mode, off64_t at, off64_t size);
+EXPORT int
+fallocate64(int fd, int mode, off64_t at, off64_t size)
+{
+	return is_ours(fd) && fails(WRITE) ?
+	    -1 :
+	    NEXT(fallocate64)(fd, mode, at, size);
+}
+
 EXPORT ssize_t
 read(int fd, void *data, size_t size)
 {
