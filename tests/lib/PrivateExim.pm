@@ -13,13 +13,11 @@ use warnings;
 use Carp qw(croak);
 use File::Copy qw(copy);
 use File::Temp;
-use IO::Socket::INET;
 use POSIX ();
-use SMTP;
-use Time::HiRes qw(time sleep);
+use PrivateServer;
 use Tree;
 
-my %running;	# by the process id of the daemon
+our @ISA = ('PrivateServer');
 
 # An Exim to test with; undef if there is none.
 sub find
@@ -84,9 +82,7 @@ sub new
 	return $self;
 }
 
-sub dir { return shift->{dir} }
 sub spool { return shift->{spool} }
-sub port { return shift->{port} }
 
 # A path of ours as this Exim sees it.
 sub inside
@@ -166,7 +162,7 @@ sub configure
 		$names .= "acl_smtp_$name = check_$name\n";
 		$acls .= "check_$name:\n$text\n";
 	}
-	$self->{port} = free_port();
+	$self->{port} = PrivateServer::free_port();
 	open(my $conf, '>', $self->{conf}) or croak "$self->{conf}: $!";
 	print $conf <<"END";
 exim_user = $uid
@@ -202,14 +198,6 @@ END
 	close($conf) or croak "$self->{conf}: $!";
 }
 
-sub free_port
-{
-	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-	    Listen => 1, Proto => 'tcp') or croak "no free port: $@";
-
-	return $socket->sockport;
-}
-
 sub arguments
 {
 	my ($self) = @_;
@@ -218,91 +206,7 @@ sub arguments
 	    $self->{exim}, '-C', $self->inside($self->{conf}));
 }
 
-# Starts the daemon and waits until it answers.
-sub start
-{
-	my ($self) = @_;
-
-	for my $try (1 .. 3) {
-		$self->spawn;
-		return $self if $self->answers;
-		$self->stop;
-		# Somebody else may have taken the port meanwhile.
-		$self->configure;
-	}
-	croak "Exim does not start: " . Tree::slurp("$self->{dir}/stderr");
-}
-
-sub spawn
-{
-	my ($self) = @_;
-	my $pid = fork // croak "fork: $!";
-
-	if ($pid == 0) {
-		# A group of its own, so that stop() reaches all of it.
-		setpgrp(0, 0);
-		open(STDIN, '<', '/dev/null');
-		open(STDOUT, '>', '/dev/null');
-		open(STDERR, '>>', "$self->{dir}/stderr");
-		{ exec($self->arguments, '-bdf') };
-		POSIX::_exit(127);
-	}
-	$self->{pid} = $pid;
-	$running{$pid} = 1;
-}
-
-sub answers
-{
-	my ($self) = @_;
-
-	for (1 .. 200) {
-		return 0 if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
-		my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-		    PeerPort => $self->{port}, Proto => 'tcp', Timeout => 5);
-		if ($socket) {
-			my $greeting = <$socket> // '';
-			print $socket "QUIT\r\n";
-			shutdown($socket, 1);
-			return 1 if $greeting =~ /^220 /;
-		}
-		sleep 0.05;
-	}
-	return 0;
-}
-
-sub stop
-{
-	my ($self) = @_;
-
-	end_process(delete $self->{pid}) if defined $self->{pid};
-}
-
-sub end_process
-{
-	my ($pid) = @_;
-	local ($?, $!);
-
-	return unless delete $running{$pid};
-	kill 'TERM', -$pid;
-	for (1 .. 100) {
-		return if waitpid($pid, POSIX::WNOHANG()) != 0;
-		sleep 0.05;
-	}
-	kill 'KILL', -$pid;
-	waitpid($pid, 0);
-}
-
-sub DESTROY { shift->stop }
-END { end_process($_) for keys %running }
-$SIG{$_} = sub { exit 130 } for qw(HUP INT TERM);
-
-# A client; new SMTP(...) with our port.
-sub client
-{
-	my ($self, %arg) = @_;
-
-	return SMTP->new(port => $self->{port}, %arg);
-}
+sub daemon { return (shift->arguments, '-bdf') }
 
 # The text of a log: main, reject or panic.  An Exim that was started by an
 # ordinary user logs to its standard error instead.
@@ -313,32 +217,6 @@ sub log
 
 	return $text if $text ne '' || $> == 0;
 	return Tree::slurp("$self->{dir}/stderr");
-}
-
-# What a log has gained since the last call of this.
-sub news
-{
-	my ($self, $name) = @_;
-	my $text = $self->log($name // 'main');
-	my $news = substr($text, $self->{read}{$name // 'main'} // 0);
-
-	$self->{read}{$name // 'main'} = length $text;
-	return $news;
-}
-
-# As news() of the main log, but waits until it matches: some releases answer
-# before they log.
-sub logged
-{
-	my ($self, $pattern) = @_;
-	my $end = time + 5;
-	my $news = $self->news;
-
-	while ($news !~ $pattern && time < $end) {
-		sleep 0.02;
-		$news .= $self->news;
-	}
-	return $news;
 }
 
 # Runs Exim with our configuration and these arguments, INPUT on its standard
