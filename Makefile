@@ -42,8 +42,9 @@ ALL_LDFLAGS	= $(LINK_HARDENING) -Wl,--gc-sections $(LDFLAGS)
 FLAGS		= $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 
 # Berkeley DB is loaded when a file of it is used; only its header is needed.
-HAS_BERKELEY	:= $(shell printf '%s\n' '\#include <db.h>' \
-		  'int v[DB_VERSION_MAJOR == 5 && DB_VERSION_MINOR == 3 ? 1 : -1];' | \
+# (\043 is a number sign: releases of make differ in how one is quoted here.)
+HAS_BERKELEY	:= $(shell printf '\043include <db.h>\nint v[%s ? 1 : -1];\n' \
+		  'DB_VERSION_MAJOR == 5 && DB_VERSION_MINOR == 3' | \
 		  $(CC) $(CPPFLAGS) -fsyntax-only -x c - 2>/dev/null && echo yes)
 ifeq ($(HAS_BERKELEY)$(filter clean help format lint,$(MAKECMDGOALS)),)
 $(info no <db.h> of Berkeley DB 5.3 (libdb5.3-dev): its files cannot be read)
