@@ -141,7 +141,7 @@ $(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)
 
 $(BUILD)/tests/%.so: tests/preload/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) -shared $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -ldl
+	$(CC) -shared $(ALL_CFLAGS) -fno-sanitize=all $(LDFLAGS) -o $@ $< -ldl
 
 $(BUILD)/tests/stress: $(STRESS_OBJECTS) $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
@@ -167,6 +167,28 @@ stress: deps
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/stress $(TEST_PROGRAMS)
 	EXIGREY_STRESS_PROCESSES=64 EXIGREY_STRESS_SECONDS=60 \
 	    EXIGREY_BUILD=$(BUILD) prove -v tests/stress.t
+
+## make check-sanitize  all tests, built with gcc's address and undefined
+##                   behaviour sanitizers
+SANITIZE	= -O1 -g -fsanitize=address,undefined \
+		  -fno-sanitize-recover=all -fno-omit-frame-pointer \
+		  -U_FORTIFY_SOURCE
+.PHONY: check-sanitize
+check-sanitize: deps
+	tests/sanitized $(MAKE) --no-print-directory run-tests CC=gcc \
+	    BUILD=$(BUILD)/sanitize CFLAGS='$(SANITIZE)'
+
+## make check-valgrind  the unit tests, and some of the command's and of Exim's,
+##                   under valgrind's memcheck
+VALGRIND_TESTS	= $(UNIT_TESTS) tests/command-decision.t \
+		  tests/exim-errors.t \
+		  tests/exim-failure.t tests/exim-greylist.t \
+		  tests/exim-matrix.t
+.PHONY: check-valgrind
+check-valgrind: deps
+	@tests/deps valgrind
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(TEST_PROGRAMS)
+	tests/valgrind $(BUILD) $(VALGRIND_TESTS)
 
 ## make check-matrix the same exigrey.so in this machine's Exim, in one built with
 ##                   GDBM, and in those of MATRIX (trixie sid), which are made

@@ -187,12 +187,9 @@ $r = $c->run({ no_db => 1 }, '-d', "$directory/theirs/secret", 'list');
 is($r->{status}, 2, 'root: a file that the owner cannot read: status');
 unlink("$directory/theirs/secret", "$directory/theirs/secret.lock");
 SKIP: {
-	my $strace = (grep { -x } '/usr/bin/strace')[0];
-	skip('no strace', 2) unless $strace;
-	my $r = $c->program({}, $strace, '-qq', '-e',
-	    'trace=setgroups,setresgid,setresuid,openat', Tree::build('exigrey'),
-	    '-d', $db, 'list');
-	skip('strace does not work here', 2) unless $r->{err} =~ /openat/;
+	my $r = $c->traced({}, 'setgroups,setresgid,setresuid,openat', '-d',
+	    $db, 'list');
+	skip($r->{skip}, 2) if defined $r->{skip};
 	my $gid = $user + 1;
 	like($r->{err}, qr/setgroups\(1, \[$gid\]\) += 0
 .*setresgid\($gid, $gid, $gid\) += 0
@@ -207,11 +204,9 @@ chown($user, $user + 1, $spool) or die;
 chmod(0750, $spool) or die;
 system('rm', '-rf', "$spool/grey");
 SKIP: {
-	skip('no strace', 1) unless -x '/usr/bin/strace';
-	my $r = $c->program({ env => { PATH => "$directory/bin:/bin" } },
-	    '/usr/bin/strace', '-qq', '-e', 'trace=setresuid,getuid',
-	    Tree::build('exigrey'), 'list');
-	skip('strace does not work here', 1) if $r->{err} =~ /ptrace|Leak/;
+	my $r = $c->traced({ env => { PATH => "$directory/bin:/bin" } },
+	    'setresuid,getuid', 'list');
+	skip($r->{skip}, 1) if defined $r->{skip};
 	like($r->{err}, qr/setresuid\($user, /, 'root: the owner of the spool '
 	    . 'where there is no grey');
 }

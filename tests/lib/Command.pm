@@ -100,6 +100,24 @@ sub must
 	return $r->{out};
 }
 
+# Runs exigrey with ARGUMENTS under strace: err has the system calls of these
+# names too, skip why there are none.
+sub traced
+{
+	my ($self, $how, $calls, @arguments) = @_;
+	my ($strace) = grep { -x } '/usr/bin/strace', '/bin/strace';
+
+	return { skip => 'no strace' } unless defined $strace;
+	# LeakSanitizer and strace are in each other's way.
+	my %env = (ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '') .
+	    ':detect_leaks=0', %{$how->{env} // {}});
+	my $r = $self->program({ %$how, env => \%env }, $strace, '-qq', '-e',
+	    "trace=$calls", Tree::build('exigrey'), @arguments);
+	$r->{skip} = 'strace does not work here'
+	    if $r->{err} =~ /^strace: .*(?:ptrace|PTRACE)/m;
+	return $r;
+}
+
 # Starts it in the background: returns the process's id.
 sub start
 {

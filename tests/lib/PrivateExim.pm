@@ -198,11 +198,23 @@ END
 	close($conf) or croak "$self->{conf}: $!";
 }
 
+# What a module with sanitizers needs in an Exim that was built without; Exim
+# leaves its memory to the system to free.
+sub sanitizers
+{
+	my $preload = $ENV{EXIGREY_PRELOAD} // return ();
+
+	# They come first, before what a test wants to be preloaded.
+	$preload .= ":$ENV{LD_PRELOAD}" if defined $ENV{LD_PRELOAD};
+	return ('env', "LD_PRELOAD=$preload",
+	    "ASAN_OPTIONS=$ENV{ASAN_OPTIONS}:detect_leaks=0");
+}
+
 sub arguments
 {
 	my ($self) = @_;
 
-	return ($self->{root} eq '' ? () : ('chroot', $self->{root}),
+	return ($self->{root} eq '' ? sanitizers() : ('chroot', $self->{root}),
 	    $self->{exim}, '-C', $self->inside($self->{conf}));
 }
 
