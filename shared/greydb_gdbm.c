@@ -19,6 +19,7 @@
 #include "gdbm_file.h"
 #include "gdbm_find.h"
 #include "gdbm_insert.h"
+#include "gdbm_salvage.h"
 
 /* A page: a write of one cannot be cut by a kill. */
 #define BLOCK_SIZE 4096
@@ -126,6 +127,7 @@ struct handle {
 	enum greydb_mode mode;
 	GDBM_FILE library; /* NULL until it is needed */
 	bool written;      /* something, without libgdbm */
+	bool moved;        /* a bucket may have been */
 };
 
 static enum grey_status
@@ -237,6 +239,14 @@ store_simply(struct handle *handle, struct grey_bytes key,
 	return status;
 }
 
+/* Will libgdbm split a bucket to store what was just looked for? */
+static bool
+may_split(const struct handle *handle)
+{
+	return handle->library != NULL || !handle->file.has_current ||
+	    handle->file.current.count == handle->file.elements;
+}
+
 static enum grey_status
 driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
@@ -246,6 +256,7 @@ driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
 
 	if (status != GREY_NOT_FOUND)
 		return status;
+	handle->moved |= may_split(handle);
 	status = open_library(handle, err);
 	if (status != GREY_OK)
 		return status;
@@ -315,6 +326,12 @@ driver_close(void *arg, int sync_sink, struct grey_error *err)
 	struct handle *handle = arg;
 	enum grey_status status = GREY_OK;
 
+	/*
+	 * A bucket that was split moved, and its old place is free: what comes
+	 * to lie there must not reach the disk before the bucket does.
+	 */
+	if (handle->moved)
+		sync_sink = -1;
 	if (handle->library != NULL)
 		status = close_library(handle->library, sync_sink, err);
 	else if (handle->written && sync_sink == -1 &&
@@ -340,6 +357,7 @@ struct walk {
 	bool rescue;
 	bool misplaced; /* visit only those now */
 	bool met_misplaced;
+	struct grey_gdbm_cover cover; /* of a rescue */
 	greydb_visit_fn *visit;
 	void *arg;
 	struct greydb_walk *result;
@@ -361,11 +379,27 @@ pass_over(struct walk *walk, enum grey_status status,
 }
 
 static enum grey_status
+visit_record(struct walk *walk, const struct grey_gdbm_element *element,
+    struct grey_error *err)
+{
+	struct grey_bytes key, value;
+	enum grey_status status =
+	    grey_gdbm_record(&walk->file, element, &key, &value, err);
+
+	if (status != GREY_OK)
+		return pass_over(walk, status, err);
+	walk->result->records++;
+	if (walk->result->watch.step != NULL)
+		walk->result->watch.step(walk->result->watch.arg,
+		    walk->result->total);
+	return walk->visit(walk->arg, key, value, err);
+}
+
+static enum grey_status
 walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
     uint32_t i, struct grey_error *err)
 {
 	struct grey_gdbm_element element;
-	struct grey_bytes key, value;
 	enum grey_status status;
 	uint32_t entry;
 	bool misplaced;
@@ -380,14 +414,7 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 	walk->met_misplaced |= misplaced;
 	if (misplaced != walk->misplaced)
 		return GREY_OK;
-	status = grey_gdbm_record(&walk->file, &element, &key, &value, err);
-	if (status != GREY_OK)
-		return pass_over(walk, status, err);
-	walk->result->records++;
-	if (walk->result->watch.step != NULL)
-		walk->result->watch.step(walk->result->watch.arg,
-		    walk->result->total);
-	return walk->visit(walk->arg, key, value, err);
+	return visit_record(walk, &element, err);
 }
 
 static enum grey_status
@@ -409,6 +436,9 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 				"the directory leads to the same buckets again "
 				"and again"),
 			    err);
+		if (status == GREY_OK && walk->rescue)
+			grey_gdbm_cover_bucket(&walk->file, &walk->cover,
+			    &bucket);
 		if (status != GREY_OK)
 			status = pass_over(walk, status, err);
 		else
@@ -421,10 +451,39 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 }
 
 static enum grey_status
-driver_walk(int fd, bool rescue, greydb_visit_fn *visit, void *arg,
+visit_salvaged(void *arg, const struct grey_gdbm_element *element,
+    struct grey_error *err)
+{
+	return visit_record(arg, element, err);
+}
+
+/*
+ * All that can be read: first what is in its place, then what is not, then
+ * what no place leads to.  What is visited first counts.
+ */
+static enum grey_status
+rescue(struct walk *walk, struct grey_error *err)
+{
+	enum grey_status status;
+
+	status = grey_gdbm_cover_init(&walk->file, &walk->cover, err);
+	if (status == GREY_OK)
+		status = walk_buckets(walk, err);
+	walk->misplaced = true;
+	if (status == GREY_OK && walk->met_misplaced)
+		status = walk_buckets(walk, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_salvage(&walk->file, &walk->cover,
+		    visit_salvaged, walk, err);
+	grey_gdbm_cover_free(&walk->cover);
+	return status;
+}
+
+static enum grey_status
+driver_walk(int fd, bool rescued, greydb_visit_fn *visit, void *arg,
     struct greydb_walk *result, struct grey_error *err)
 {
-	struct walk walk = { .rescue = rescue,
+	struct walk walk = { .rescue = rescued,
 		.visit = visit,
 		.arg = arg,
 		.result = result };
@@ -433,11 +492,8 @@ driver_walk(int fd, bool rescue, greydb_visit_fn *visit, void *arg,
 	result->records = result->lost = 0;
 	status = grey_gdbm_begin(fd, &walk.file, err);
 	if (status == GREY_OK)
-		status = walk_buckets(&walk, err);
-	if (status == GREY_OK && rescue && walk.met_misplaced) {
-		walk.misplaced = true;
-		status = walk_buckets(&walk, err);
-	}
+		status =
+		    rescued ? rescue(&walk, err) : walk_buckets(&walk, err);
 	grey_gdbm_end(&walk.file);
 	return status;
 }
