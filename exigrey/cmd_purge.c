@@ -16,6 +16,7 @@ is_expired(void *arg, const struct entry *entry)
 static int
 run_purge(struct invocation *run)
 {
+	const struct greydb_settings settings = database_settings(run, false);
 	struct sweep sweep = { .match = is_expired,
 		.dry_run = option_given(run, "dry-run") };
 	struct grey_error err;
@@ -24,6 +25,9 @@ run_purge(struct invocation *run)
 	status = database_policy(run, &sweep.policy, &err);
 	if (status == GREY_OK)
 		status = sweep_database(run, &sweep, &err);
+	if (status == GREY_OK && !sweep.dry_run)
+		status =
+		    greydb_tidy(&run->session, &run->path, &settings, &err);
 	if (status == GREY_NOT_FOUND)
 		return database_missing(run, EXIT_DONE);
 	if (status != GREY_OK)
@@ -49,6 +53,7 @@ const struct command command_purge = {
 	    "Deletes the records that have expired. exigrey.so takes these"
 	    " for unknown, so no answer changes, but they take space. What "
 	    "'allow' keeps stays, and so does what does not parse. Mail waits "
-	    "for some milliseconds only.\n\n"
+	    "for some milliseconds only. Files that killed processes left "
+	    "half made beside the database go too.\n\n"
 	    "    exigrey -q purge --grey 24h --passed 36d\n",
 };

@@ -129,6 +129,15 @@ enum grey_status greydb_rewrite(struct grey_session *session,
     struct greydb_rewrite *rewrite, struct grey_error *err);
 
 /*
+ * Removes, under the lock, what killed processes left beside the database:
+ * files that were being made.  They do no harm but take space.
+ * Returns GREY_OK; GREY_NOT_FOUND; GREY_BUSY; GREY_FAILED.
+ */
+enum grey_status
+greydb_tidy(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct grey_error *err);
+
+/*
  * Fetches count keys into values_r without the lock (of Berkeley DB: with a
  * shared one), as long as that goes; where a writer is in the way, tries again
  * and at last, unless read_only, takes the lock, which recovers a damaged file.

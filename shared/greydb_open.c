@@ -521,3 +521,25 @@ greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
 	}
 	return status == GREY_OK ? status : no_database(path, status, err);
 }
+
+enum grey_status
+greydb_tidy(struct grey_session *session, const struct grey_dbpath *path,
+    const struct greydb_settings *settings, struct grey_error *err)
+{
+	struct greydb_settings existing = *settings;
+	struct greydb_place place;
+	struct grey_error unwanted;
+	enum grey_status status;
+	struct greydb *db;
+
+	if (err == NULL)
+		err = &unwanted;
+	existing.create = false;
+	status = begin(session, path, &existing, &db, err);
+	if (status != GREY_OK)
+		return no_database(path, status, err);
+	place = place_of(db);
+	greydb_remove_leftovers(&place);
+	greydb_release(db);
+	return GREY_OK;
+}

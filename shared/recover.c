@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #define NAME_SIZE     (GREY_DB_NAME_MAX + 48)
 #define CORRUPT_TRIES 100
+#define LEFTOVER_AGE  3600      /* seconds */
 #define ROOM_MORE     (1 << 20) /* bytes, beside the file's size */
 
 /* The file that is being made; a name that no database can have. */
@@ -256,4 +258,48 @@ greydb_rebuild(const struct greydb_place *place, struct greydb_rewrite *rewrite,
 	status = rebuild(place, old, rewrite, err);
 	(void)close(old);
 	return status;
+}
+
+/* FILE.lock-new, or FILE.lock-PID? */
+static bool
+is_leftover(const struct greydb_place *place, int directory, const char *name)
+{
+	const size_t length = strlen(place->path->file);
+	struct stat st;
+
+	if (strncmp(name, place->path->file, length) != 0 ||
+	    strncmp(name + length, ".lock-", 6) != 0)
+		return false;
+	name += length + 6;
+	if (strcmp(name, "new") == 0)
+		return true;
+	if (*name == '\0' || name[strspn(name, "0123456789")] != '\0')
+		return false;
+	/* It lives for an instant, and that of another may be as young. */
+	return fstatat(directory, name - length - 6, &st,
+		   AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_mtime < place->now - LEFTOVER_AGE;
+}
+
+void
+greydb_remove_leftovers(const struct greydb_place *place)
+{
+	const struct dirent *entry;
+	DIR *dir = NULL;
+	int fd;
+
+	/* Of its own: reading moves a descriptor. */
+	fd = openat(place->directory->fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1)
+		dir = fdopendir(fd);
+	if (dir == NULL) {
+		if (fd != -1)
+			(void)close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (is_leftover(place, fd, entry->d_name))
+			(void)unlinkat(fd, entry->d_name, 0);
+	(void)closedir(dir);
 }

@@ -34,4 +34,10 @@ greydb_make(const struct greydb_place *place, struct grey_error *err);
 enum grey_status greydb_rebuild(const struct greydb_place *place,
     struct greydb_rewrite *rewrite, struct grey_error *err);
 
+/*
+ * Removes what processes that were killed left beside the database: new files,
+ * and lock files without their name that are older than an hour.
+ */
+void greydb_remove_leftovers(const struct greydb_place *place);
+
 #endif

@@ -140,4 +140,15 @@ for my $command ([qw(purge)], [qw(delete --max-count 0)]) {
 	is($c->items, 'a', "@$command: what passed meanwhile stays");
 }
 
+# What a killed compact left.
+{
+	my $left = $c->db . '.lock-new';
+
+	Command::spew($left, 'half a database');
+	$c->must(qw(-q purge --dry-run));
+	ok(-e $left, 'purge --dry-run: a file half made stays');
+	$c->must(qw(-q purge));
+	ok(!-e $left, 'purge: a file half made goes');
+}
+
 done_testing;

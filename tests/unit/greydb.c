@@ -694,6 +694,47 @@ a_deleted_lock_stops_the_writer(void **state)
 	test_db_end(&test);
 }
 
+/* What killed processes left goes, what others are just making stays. */
+static void
+leftovers_are_removed(void **state)
+{
+	static const struct {
+		const char *name;
+		time_t age;
+		bool goes;
+	} table[] = { { "seen.lock-new", 0, true },
+		{ "seen.lock-4711", 3700, true },
+		{ "seen.lock-4712", 60, false }, { "seen.lock-", 9999, false },
+		{ "seen.lock-47x", 9999, false },
+		{ "seen.corrupt-4711", 9999, false },
+		{ "seen2.lock-4711", 9999, false },
+		{ "other.lock-new", 9999, false } };
+	const time_t now = 1795230000;
+	const struct greydb_settings settings = { .timeout = 1, .now = now };
+	struct grey_error err;
+	struct test_db test;
+
+	(void)state;
+	test_db_begin(&test);
+	test_close(test_open(&test));
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct timespec then = { .tv_sec = now - table[i].age };
+		int fd = test_file(&test, table[i].name, O_RDWR | O_CREAT);
+
+		assert_int_equal(futimens(fd,
+				     (struct timespec[]){ then, then }),
+		    0);
+		(void)close(fd);
+	}
+	if (greydb_tidy(&test.session, &test.path, &settings, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (test_files(&test, table[i].name) == table[i].goes)
+			fail_msg("%s", table[i].name);
+	expect_sound(&test);
+	test_db_end(&test);
+}
+
 static void
 strange_files_are_refused(void **state)
 {
@@ -814,6 +855,7 @@ main(void)
 		cmocka_unit_test(a_stuck_lock_costs_one_timeout),
 		cmocka_unit_test(two_stuck_locks_cost_two_timeouts),
 		cmocka_unit_test(a_deleted_lock_stops_the_writer),
+		cmocka_unit_test(leftovers_are_removed),
 		cmocka_unit_test(strange_files_are_refused),
 		cmocka_unit_test(an_unwritable_lock_file_is_named),
 		cmocka_unit_test(a_world_writable_directory_is_refused) };

@@ -4,20 +4,23 @@
  * and has lost nothing.  The same where the disk is full from the k-th write
  * on.  EXIGREY_CRASH_OPERATIONS says how many operations.
  *
- * This program's own write(2) and its like stand before the C library's, for
- * libgdbm too, and count.
+ * The same for a compaction and a repair, before each of their writes, syncs,
+ * and changes of names.
  */
 #include "test.h"
 
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+
+#include <gdbm.h>
 
 #include "journal.h"
 #include "snapshot.h"
+#include "writes.h"
 
 /*
  * With blocks of 512 bytes a bucket has 16 records and the directory 64
@@ -32,13 +35,18 @@
 static long writes_left = -1; /* -1: no limit */
 static bool disk_full;        /* then the database's writes fail instead */
 
-/* Returns false if the write is to fail. */
 static bool
-count_write(void)
+may_change(enum change_kind kind)
 {
-	if (writes_left == 0 && disk_full) {
+	/* A sync changes nothing that a kill could cut off. */
+	if (kind == CHANGE_SYNC)
+		return true;
+	if (disk_full) {
+		/* What is written in place needs no space. */
+		if (kind != CHANGE_MORE)
+			return true;
 		errno = ENOSPC;
-		return false;
+		return writes_left == 0 ? false : writes_left-- != 0;
 	}
 	if (writes_left == 0)
 		(void)kill(getpid(), SIGKILL);
@@ -47,42 +55,49 @@ count_write(void)
 	return true;
 }
 
-#define EXPORT __attribute__((visibility("default")))
-EXPORT ssize_t write(int fd, const void *data, size_t size);
-EXPORT ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at);
-EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count,
-    off64_t at);
-EXPORT int renameat(int from_dir, const char *from, int to_dir, const char *to);
-
-ssize_t
-write(int fd, const void *data, size_t size)
+static void
+was_written(int fd, off_t at, ssize_t size)
 {
-	return !count_write() ? -1 : syscall(SYS_write, fd, data, size);
+	(void)fd;
+	(void)at;
+	(void)size;
 }
 
-/* The lock file's, which always lie within what it has: they do not fail. */
-ssize_t
-pwrite64(int fd, const void *data, size_t size, off64_t at)
+static void
+was_truncated(int fd)
 {
-	return !disk_full && !count_write() ?
-	    -1 :
-	    syscall(SYS_pwrite64, fd, data, size, at);
+	(void)fd;
 }
 
-ssize_t
-pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
+static void
+was_synced(int fd)
 {
-	return !count_write() ?
-	    -1 :
-	    syscall(SYS_pwritev, fd, parts, count, (long)at, (long)(at >> 32));
+	(void)fd;
 }
+
+static void
+was_renamed(const char *to)
+{
+	(void)to;
+}
+
+/*
+ * libgdbm fills a new file through memory that is mapped: no system call tells
+ * of that, so each record that it is given counts.
+ */
+EXPORT int gdbm_store(GDBM_FILE file, datum key, datum value, int flags);
 
 int
-renameat(int from_dir, const char *from, int to_dir, const char *to)
+gdbm_store(GDBM_FILE file, datum key, datum value, int flags)
 {
-	return !count_write() ?
-	    -1 :
-	    (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
+	union {
+		void *pointer;
+		int (*function)(GDBM_FILE, datum, datum, int);
+	} real = { .pointer = dlsym(RTLD_NEXT, "gdbm_store") };
+
+	assert_non_null(real.pointer);
+	(void)may_change(CHANGE_IN_PLACE);
+	return real.function(file, key, value, flags);
 }
 
 /* What the database must hold: a size of value for each key, 0: none. */
@@ -353,6 +368,109 @@ every_write_of_every_operation(void **state)
 	test_db_end(&test);
 }
 
+/* What compact and repair do. */
+static const struct {
+	const char *name;
+	struct greydb_rewrite rewrite;
+} rewrites[] = { { "compact", { .lose_nothing = true } },
+	{ "compact --block-size 4096",
+	    { .lose_nothing = true, .block_size = 4096 } },
+	{ "repair", { .keep_old = true } } };
+
+/*
+ * Rewrites the database in a process that dies before write number limit (-1:
+ * it does not).  Returns how many it made before, -1 if it died.
+ */
+static long
+rewrite_dies(struct test_db *test, int kind, long limit)
+{
+	const struct greydb_settings settings = { .timeout = 1, .now = 1000 };
+	struct greydb_rewrite rewrite = rewrites[kind].rewrite;
+	long *left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct grey_error err;
+	long made;
+	int status;
+	pid_t pid;
+
+	assert_true(left != MAP_FAILED);
+	pid = fork();
+	assert_true(pid != -1);
+	if (pid == 0) {
+		writes_left = limit == -1 ? LONG_MAX : limit;
+		if (greydb_rewrite(&test->session, &test->path, &settings,
+			&rewrite, &err) != GREY_OK)
+			fail_msg("%s", err.text);
+		*left = writes_left;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFSIGNALED(status))
+		assert_int_equal(status, 0);
+	made =
+	    WIFSIGNALED(status) ? -1 : (limit == -1 ? LONG_MAX : limit) - *left;
+	(void)munmap(left, sizeof(*left));
+	return made;
+}
+
+/*
+ * Afterwards it is the old file or the new one, with every record, and what
+ * the dead process left is gone after the next purge.
+ */
+static void
+look_after_rewrite(struct test_db *test, struct model *model, const char *name)
+{
+	const struct greydb_settings settings = { .timeout = 1, .now = 1000 };
+	struct grey_error err;
+
+	test->lines = 0;
+	test_close(test_open(test));
+	if (test->lines > 0)
+		fail_msg("%s: %s", name, test->log);
+	check_all(test, model);
+	if (greydb_tidy(&test->session, &test->path, &settings, &err) !=
+	    GREY_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(test_files(test, "seen.lock-"), 0);
+}
+
+static void
+every_write_of_a_rewrite(void **state)
+{
+	const bool all = getenv("EXIGREY_CRASH_OPERATIONS") != NULL;
+	static struct model model;
+	struct test_db base;
+
+	(void)state;
+	test_db_begin(&base);
+	fill(&base, &model);
+	for (int kind = 0; kind < 3; kind++) {
+		long made = 0, deaths = 0, left = 0;
+		struct test_db test;
+
+		test_db_begin(&test);
+		copy_database(&base, &test);
+		made = rewrite_dies(&test, kind, -1);
+		test_db_end(&test);
+		/* In the middle it is a record like the next. */
+		for (long i = 0; i < made;
+		     i += all || i < 20 || i > made - 20 ? 1 : 40) {
+			test_db_begin(&test);
+			copy_database(&base, &test);
+			assert_int_equal(rewrite_dies(&test, kind, i), -1);
+			deaths++;
+			left += test_files(&test, "seen.lock-");
+			look_after_rewrite(&test, &model, rewrites[kind].name);
+			test_db_end(&test);
+		}
+		assert_true(left > deaths / 2 && left < deaths);
+		print_message("# %s: %ld writes, %ld deaths, %ld left a new "
+			      "file behind\n",
+		    rewrites[kind].name, made, deaths, left);
+	}
+	test_db_end(&base);
+}
+
 /* Tries the operation on a disk that is full from a write on. */
 static enum grey_status
 try_full(struct test_db *test, struct model *model, int key, int size,
@@ -446,6 +564,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(
 						every_write_of_every_operation),
+		cmocka_unit_test(every_write_of_a_rewrite),
 		cmocka_unit_test(a_full_disk_at_every_write) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
