@@ -151,14 +151,19 @@ $(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) -lgdbm
 
-## make crash        kill writers at every write of 3000 operations, and 10,000
-##                   times at random (5 minutes)
+## make crash        kill writers at every write of 3000 operations and of
+##                   rewrites, and 10,000 times at random; lose power in
+##                   30,000 ways; recover a million records under load
+##                   (15 minutes)
+CRASH_TESTS	= $(patsubst %,$(BUILD)/tests/%.t, \
+		  killed kill_random power_loss recovery)
 .PHONY: crash
 crash: deps
-	@$(MAKE) --no-print-directory $(BUILD)/tests/killed.t \
-	    $(BUILD)/tests/kill_random.t
-	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random.t
+	@$(MAKE) --no-print-directory $(CRASH_TESTS)
 	EXIGREY_CRASH_OPERATIONS=3000 $(BUILD)/tests/killed.t
+	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random.t
+	EXIGREY_POWER_STATES=10000 $(BUILD)/tests/power_loss.t
+	EXIGREY_RECOVERY_RECORDS=1000000 $(BUILD)/tests/recovery.t
 
 ## make stress       64 processes on one database for a minute, some killed, and
 ##                   Exim reading it: is every answer right? (5 minutes)
