@@ -79,7 +79,7 @@ begin_as_caller(struct invocation *run, struct grey_error *err)
 	enum grey_status status = GREY_OK;
 
 	if (file != NULL)
-		status = output_begin(&run->output, file, err);
+		status = output_begin(&run->output, "output", file, NULL, err);
 	if (status == GREY_OK && run->command->before != NULL)
 		status = run->command->before(run, err);
 	return status;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "complain.h"
+#include "exim_dbm.h"
 
 static bool
 write_all(int fd, const char *data, size_t size)
@@ -53,31 +54,79 @@ is_whole(int commit)
 	return read(commit, &byte, 1) == 1;
 }
 
-/* The writer's life; returns its exit status. */
-static int
-write_file(const char *file, const char *temporary, int fd, int data,
-    int commit)
+struct writer {
+	const char *file;
+	const char *builder; /* or NULL */
+	char temporary[PATH_MAX];
+	char built[PATH_MAX];
+	int fd;     /* of temporary */
+	int data;   /* what to write */
+	int commit; /* whether all of it came */
+};
+
+/* The mode and the bytes of what is to be put in place. */
+static bool
+make_lasting(int fd)
 {
 	const mode_t mask = umask(0);
 
 	(void)umask(mask);
-	if (!copy(data, fd) || fchmod(fd, 0644 & ~mask) == -1 ||
-	    fsync(fd) == -1) {
-		complain("cannot write '%s': %s", temporary, strerror(errno));
-		(void)unlink(temporary);
-		return EXIT_FAILURE;
-	}
-	if (!is_whole(commit)) {
-		(void)unlink(temporary);
-		return EXIT_SUCCESS;
-	}
-	if (rename(temporary, file) == -1) {
-		complain("cannot rename '%s' to '%s': %s", temporary, file,
+	return fchmod(fd, 0644 & ~mask) == 0 && fsync(fd) == 0;
+}
+
+/* Lets the builder make its file of ours. */
+static bool
+build(const struct writer *writer)
+{
+	bool done;
+	int fd;
+
+	if (!exim_dbm_build(writer->builder, writer->temporary, writer->built))
+		return false;
+	fd = open(writer->built, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	done = fd != -1 && make_lasting(fd);
+	if (!done)
+		complain("cannot write '%s': %s", writer->built,
 		    strerror(errno));
-		(void)unlink(temporary);
-		return EXIT_FAILURE;
+	if (fd != -1)
+		(void)close(fd);
+	return done;
+}
+
+/* Returns true if all was written, and is put in place if it shall be. */
+static bool
+write_and_rename(const struct writer *writer)
+{
+	const char *made =
+	    writer->builder != NULL ? writer->built : writer->temporary;
+
+	if (!copy(writer->data, writer->fd) || !make_lasting(writer->fd)) {
+		complain("cannot write '%s': %s", writer->temporary,
+		    strerror(errno));
+		return false;
 	}
-	return EXIT_SUCCESS;
+	if (!is_whole(writer->commit))
+		return true;
+	if (writer->builder != NULL && !build(writer))
+		return false;
+	if (rename(made, writer->file) == 0)
+		return true;
+	complain("cannot rename '%s' to '%s': %s", made, writer->file,
+	    strerror(errno));
+	return false;
+}
+
+/* The writer's life; returns its exit status. */
+static int
+write_file(const struct writer *writer)
+{
+	const bool done = write_and_rename(writer);
+
+	/* What was renamed is no longer there. */
+	(void)unlink(writer->temporary);
+	if (writer->builder != NULL)
+		(void)unlink(writer->built);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /*
@@ -97,8 +146,8 @@ block_signals(sigset_t *old_r)
 }
 
 static enum grey_status
-start_writer(struct output *output, const char *file, const char *temporary,
-    int fd, struct grey_error *err)
+start_writer(struct output *output, struct writer *writer,
+    struct grey_error *err)
 {
 	int data[2], commit[2];
 
@@ -112,7 +161,9 @@ start_writer(struct output *output, const char *file, const char *temporary,
 	if (output->writer == 0) {
 		(void)close(data[1]);
 		(void)close(commit[1]);
-		_exit(write_file(file, temporary, fd, data[0], commit[0]));
+		writer->data = data[0];
+		writer->commit = commit[0];
+		_exit(write_file(writer));
 	}
 	(void)close(data[0]);
 	(void)close(commit[0]);
@@ -126,38 +177,51 @@ start_writer(struct output *output, const char *file, const char *temporary,
 	return GREY_OK;
 }
 
-enum grey_status
-output_begin(struct output *output, const char *file, struct grey_error *err)
+/* Names the temporary files.  Returns GREY_OK or GREY_FAILED. */
+static enum grey_status
+name_files(struct writer *writer, const char *option, struct grey_error *err)
 {
-	char temporary[PATH_MAX];
-	enum grey_status status;
 	struct stat st;
-	sigset_t mask;
-	int fd;
 
-	if (file[0] == '\0')
-		return grey_fail(err, GREY_FAILED, "--output: name a file");
+	if (writer->file[0] == '\0')
+		return grey_fail(err, GREY_FAILED, "--%s: name a file", option);
 	/* A file takes its place, and /dev/null must stay what it is. */
-	if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) &&
+	if (lstat(writer->file, &st) == 0 && !S_ISREG(st.st_mode) &&
 	    !S_ISLNK(st.st_mode))
-		return grey_fail(err, GREY_FAILED,
-		    "--output: '%s' is no file: use > instead", file);
+		return grey_fail(err, GREY_FAILED, "--%s: '%s' is no file%s",
+		    option, writer->file,
+		    writer->builder == NULL ? ": use > instead" : "");
 	/* A collector of "*.prom" must not take the unfinished file. */
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >=
-	    sizeof(temporary))
-		return grey_fail(err, GREY_FAILED,
-		    "--output: the name is too long");
+	if (snprintf(writer->temporary, sizeof(writer->temporary), "%s.XXXXXX",
+		writer->file) >= PATH_MAX - 8)
+		return grey_fail(err, GREY_FAILED, "--%s: the name is too long",
+		    option);
+	return GREY_OK;
+}
+
+enum grey_status
+output_begin(struct output *output, const char *option, const char *file,
+    const char *builder, struct grey_error *err)
+{
+	struct writer writer = { .file = file, .builder = builder };
+	enum grey_status status = name_files(&writer, option, err);
+	sigset_t mask;
+
+	if (status != GREY_OK)
+		return status;
 	block_signals(&mask);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd == -1)
-		status = grey_fail(err, GREY_FAILED,
-		    "--output: cannot make '%s': %s", temporary,
-		    strerror(errno));
+	writer.fd = mkostemp(writer.temporary, O_CLOEXEC);
+	if (writer.fd == -1)
+		status =
+		    grey_fail(err, GREY_FAILED, "--%s: cannot make '%s': %s",
+			option, writer.temporary, strerror(errno));
 	else {
-		status = start_writer(output, file, temporary, fd, err);
+		(void)strlcpy(writer.built, writer.temporary, PATH_MAX);
+		(void)strlcat(writer.built, "-dbm", PATH_MAX);
+		status = start_writer(output, &writer, err);
 		if (status != GREY_OK)
-			(void)unlink(temporary);
-		(void)close(fd);
+			(void)unlink(writer.temporary);
+		(void)close(writer.fd);
 	}
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	return status;

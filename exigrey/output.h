@@ -21,11 +21,13 @@ struct output {
 };
 
 /*
- * Starts the writer of a file, which is made beside it under another name.
+ * Starts the writer of a file, which is made beside it under another name; for
+ * the messages, option is what named it.  builder is NULL, or the path of
+ * exim_dbmbuild: the file is then what that makes of our output (exim_dbm.h).
  * Returns GREY_OK or GREY_FAILED with an error that names the file.
  */
-enum grey_status
-output_begin(struct output *output, const char *file, struct grey_error *err);
+enum grey_status output_begin(struct output *output, const char *option,
+    const char *file, const char *builder, struct grey_error *err);
 
 /*
  * Ends it, after stdout was closed; with keep the file is put in place (mode
