@@ -17,7 +17,10 @@ static const struct {
 	{ "--state", "grey passed auto kept expired" },
 	{ "--sort", "item state created used count" },
 	{ "--block-size", "4096 8192 16384" }, { "--grey", "24h" },
-	{ "--passed", "36d" }, { "--delay", "10m" } };
+	{ "--passed", "36d" }, { "--delay", "10m" },
+	{ "--from",
+	    "exim-grey exim-seen postgrey greylistd spamdb policy-greylist "
+	    "graylist" } };
 
 static bool
 starts_with(const char *text, const char *start)

@@ -9,6 +9,7 @@
 #include "database.h"
 #include "dump.h"
 #include "escape.h"
+#include "foreign.h"
 #include "options.h"
 #include "progress.h"
 #include "wanted.h"
@@ -20,6 +21,13 @@ static const struct option_row import_options[] = {
 	    "overwrite records that exist (default: they "
 	    "stay as they are)" },
 	{ "dry-run", 'n', NULL, "read and check all, but write nothing" },
+	{ "from", 0, "KIND",
+	    "what FILE is: exim-grey, exim-seen, postgrey, greylistd, spamdb, "
+	    "policy-greylist, graylist" },
+	{ "delay", 0, "TIME",
+	    "with --from: who came again after it has passed (default: 5m)" },
+	{ "assume-passed", 0, NULL,
+	    "with --from: take for passed what does not tell" },
 	{ NULL, 0, NULL, NULL }
 };
 
@@ -276,12 +284,74 @@ import_file(struct import *import)
 				   database_failed(run, status, &err);
 }
 
+#define FOREIGN_DELAY 300 /* seconds */
+
+/* Says what was read of another program's data, and what was not taken. */
+static void
+tell_foreign(const struct foreign *foreign)
+{
+	(void)printf("%lld read, %lld taken\n", (long long)foreign->read,
+	    (long long)foreign->taken);
+	for (size_t i = 0; i < FOREIGN_REASONS; i++)
+		if (foreign->reasons[i].count > 0)
+			(void)printf("%lld left: %s\n",
+			    (long long)foreign->reasons[i].count,
+			    foreign->reasons[i].text);
+}
+
+/* Reads all of it, and makes a dump of that. */
+static enum grey_status
+read_foreign(struct invocation *run, const struct foreign_kind *kind,
+    struct grey_error *err)
+{
+	struct foreign foreign = { .now = run->now,
+		.delay = FOREIGN_DELAY,
+		.assume_passed = option_given(run, "assume-passed") };
+	enum grey_status status =
+	    option_duration(run, "delay", &foreign.delay, err);
+
+	if (status == GREY_OK)
+		status = kind->read(&foreign, run->argv[0], err);
+	if (status == GREY_OK) {
+		run->input = tmpfile();
+		if (run->input == NULL)
+			status = grey_fail(err, GREY_FAILED,
+			    "cannot make a temporary file: %s",
+			    strerror(errno));
+	}
+	if (status == GREY_OK) {
+		foreign_dump(&foreign, run->input);
+		if (fflush(run->input) != 0)
+			status = grey_fail(err, GREY_FAILED,
+			    "cannot write a temporary file: %s",
+			    strerror(errno));
+	}
+	if (status == GREY_OK && !run->quiet)
+		tell_foreign(&foreign);
+	foreign_end(&foreign);
+	return status;
+}
+
 /* Opened while still whoever called: the file is theirs. */
 static enum grey_status
 open_input(struct invocation *run, struct grey_error *err)
 {
 	const char *name = run->argc > 0 ? run->argv[0] : "-";
+	const char *from = option_value(run, "from");
+	const struct foreign_kind *kind = NULL;
 
+	if (from == NULL &&
+	    (option_given(run, "delay") || option_given(run, "assume-passed")))
+		return grey_fail(err, GREY_INVALID,
+		    "--delay and --assume-passed go with --from");
+	if (from != NULL) {
+		if (run->argc == 0)
+			return grey_fail(err, GREY_INVALID,
+			    "--from needs the file or directory to read");
+		kind = foreign_kind(from, err);
+		return kind != NULL ? read_foreign(run, kind, err) :
+				      GREY_INVALID;
+	}
 	run->input = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
 	return run->input != NULL ?
 	    GREY_OK :
@@ -325,12 +395,18 @@ const struct command command_import = {
 	.max = 1,
 	.needs = NEEDS_DATABASE,
 	.options = import_options,
-	.usage = "[--replace] [--dry-run] [FILE]",
-	.summary = "read records that export wrote",
+	.usage = "[--replace] [--dry-run] [--from KIND] [FILE]",
+	.summary = "read records that export, or another program, wrote",
 	.help =
 	    "Reads records as export writes them, from FILE or standard "
 	    "input.  All lines\nare checked before any is written; then they "
 	    "are written in batches, so that\nmail need not wait.  Should it be "
 	    "killed meanwhile, do it again: what is there\nalready stays.\n\n"
-	    "    exigrey export -d seen | exigrey import -d seen2\n",
+	    "    exigrey export -d seen | exigrey import -d seen2\n\n"
+	    "With --from it takes over what another greylisting program has "
+	    "learnt, and says\nwhat it does not take and why.  Who sent to "
+	    "whom becomes <SENDER>:<RECIPIENT>, a\nhost that came back is "
+	    "whitelisted: what the ACL in README looks for.  Nothing is\n"
+	    "taken for passed that may only have waited.\n\n"
+	    "    exigrey import --from postgrey --dry-run /var/lib/postgrey\n",
 };

@@ -65,26 +65,19 @@ copy(int from, int to, struct grey_error *err)
 	return left == 0 ? GREY_OK : copy_by_hand(from, to, err);
 }
 
-/*
- * Copies into a file without a name, beside the database, or where there is
- * room: a full disk is when somebody wants to look.
- */
+/* Copies into a file without a name, in the first place that will do. */
 static enum grey_status
-copy_somewhere(const struct grey_directory *directory, int from, int *to_r,
+copy_into(int directory, const char *const places[], int from, int *to_r,
     struct grey_error *err)
 {
-	static const char *const places[] = { ".", "/var/tmp", "/tmp" };
 	enum grey_status status = GREY_FAILED;
 
-	for (size_t i = 0;
-	     status == GREY_FAILED && i < sizeof(places) / sizeof(places[0]);
-	     i++) {
-		*to_r = openat(directory->fd, places[i],
+	for (; status == GREY_FAILED && *places != NULL; places++) {
+		*to_r = openat(directory, *places,
 		    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 		if (*to_r == -1) {
 			status = grey_fail(err, GREY_FAILED,
-			    "cannot make a "
-			    "temporary file: %s",
+			    "cannot make a temporary file: %s",
 			    strerror(errno));
 			continue;
 		}
@@ -95,6 +88,27 @@ copy_somewhere(const struct grey_directory *directory, int from, int *to_r,
 	if (status != GREY_OK)
 		*to_r = -1;
 	return status;
+}
+
+static enum grey_status
+copy_to_temporary(int from, int *to_r, struct grey_error *err)
+{
+	static const char *const places[] = { "/var/tmp", "/tmp", NULL };
+
+	return copy_into(AT_FDCWD, places, from, to_r, err);
+}
+
+/*
+ * Beside the database, or where there is room: a full disk is when somebody
+ * wants to look.
+ */
+static enum grey_status
+copy_somewhere(const struct grey_directory *directory, int from, int *to_r,
+    struct grey_error *err)
+{
+	static const char *const places[] = { ".", "/var/tmp", "/tmp", NULL };
+
+	return copy_into(directory->fd, places, from, to_r, err);
 }
 
 /*
@@ -245,6 +259,46 @@ grey_snapshot_open(struct grey_session *session, const struct grey_dbpath *path,
 	if (status == GREY_NOT_FOUND)
 		grey_error_set(err, "database '%s/%s': it does not exist",
 		    path->directory, path->file);
+	return status;
+}
+
+/* Copies a file that is not ours, and looks whether all of it is sound. */
+static enum grey_status
+take_file(int fd, struct grey_snapshot *snapshot, struct grey_error *err)
+{
+	static const struct grey_dbpath any = { .kind = GREY_KIND_ANY };
+	struct greydb_report report;
+	enum grey_status status;
+
+	snapshot->driver = greydb_driver_of(fd, &any, err);
+	if (!snapshot->driver->recognizes(fd))
+		return grey_fail(err, GREY_INVALID,
+		    "it is neither a GDBM nor a Berkeley DB file");
+	status = copy_to_temporary(fd, &snapshot->fd, err);
+	if (status != GREY_OK)
+		return status;
+	status =
+	    snapshot->driver->check(snapshot->fd, true, NULL, &report, err);
+	snapshot->records = report.records;
+	return status;
+}
+
+enum grey_status
+grey_snapshot_of_file(int fd, struct grey_snapshot **snapshot_r,
+    struct grey_error *err)
+{
+	struct grey_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	struct grey_error unwanted;
+	enum grey_status status;
+
+	if (snapshot == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	snapshot->fd = -1;
+	status = take_file(fd, snapshot, err != NULL ? err : &unwanted);
+	if (status == GREY_OK)
+		*snapshot_r = snapshot;
+	else
+		grey_snapshot_close(&snapshot);
 	return status;
 }
 

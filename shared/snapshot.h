@@ -26,6 +26,15 @@ enum grey_status grey_snapshot_open(struct grey_session *session,
     const struct grey_dbpath *path, const struct greydb_settings *settings,
     struct grey_snapshot **snapshot_r, struct grey_error *err);
 
+/*
+ * The same of a file of another program, whose lock is not known; it is
+ * checked whole first.  fd stays the caller's.
+ * Returns GREY_OK with *snapshot_r; GREY_INVALID for a file that no driver
+ * reads; GREY_DAMAGED, also for one that is just being written; GREY_FAILED.
+ */
+enum grey_status grey_snapshot_of_file(int fd,
+    struct grey_snapshot **snapshot_r, struct grey_error *err);
+
 /* Returns the number of records when it was taken. */
 int64_t grey_snapshot_records(const struct grey_snapshot *snapshot);
 
