@@ -185,8 +185,10 @@ check-sanitize: deps
 
 ## make check-valgrind  the unit tests, and some of the command's and of Exim's,
 ##                   under valgrind's memcheck
-VALGRIND_TESTS	= $(UNIT_TESTS) tests/command-decision.t \
-		  tests/exim-errors.t \
+# The processes of killed.t end themselves in the midst of a call of libgdbm,
+# which then holds memory that nothing points to.
+VALGRIND_TESTS	= $(filter-out %/killed.t,$(UNIT_TESTS)) \
+		  tests/command-decision.t tests/exim-errors.t \
 		  tests/exim-failure.t tests/exim-greylist.t \
 		  tests/exim-matrix.t
 .PHONY: check-valgrind
