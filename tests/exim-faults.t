@@ -77,13 +77,19 @@ sub restore
 		close($file) or die;
 	}
 }
-like(rcpt('known', 'pass'), qr/^451 greylisted/, 'a database is made');
-$command->program({}, Tree::build('tests/store'), $db, 'fill', RECORDS);
-exigrey(qw(-q set known@example.com --created -1h));
-chown((stat $grey)[4, 5], $db, "$db.lock") if $> == 0;
-keep_base();
-my %records = %{$command->content($db)};
-is(scalar keys %records, RECORDS + 1, 'it has its records');
+my ($kind, %records);
+sub begin
+{
+	($kind) = @_;
+	unlink($db, "$db.lock");
+	$command->run({ no_db => 1 }, '-d', "$kind:$db", qw(-q set --created
+	    -1h known@example.com));
+	$command->program({}, Tree::build('tests/store'), $db, 'fill',
+	    RECORDS);
+	keep_base();
+	%records = %{$command->content($db)};
+	is(scalar keys %records, RECORDS + 1, "$kind: a database is made");
+}
 
 # Of the earlier records none is lost or changed, and the file is sound.
 sub intact
@@ -122,7 +128,7 @@ sub each_call
 			faults();
 			last if $log !~ /exigrey/;
 			$failed++;
-			my $name = "$call fails after $after: $why, $sender, " .
+			my $name = "$kind: $call fails after $after: $why, $sender, " .
 			    "on_failure=$policy";
 			my $cause = $policy eq 'pass' ?
 			    qr/exigrey: unseen: mail passes: .*$why/ :
@@ -131,18 +137,23 @@ sub each_call
 			    || !like($log, $cause, "$name: the log")
 			    || !intact($name);
 		}
-		cmp_ok($failed, '>', 0, "$call, $why, $sender: something fails");
+		cmp_ok($failed, '>', 0,
+		    "$kind: $call, $why, $sender: something fails");
 		cmp_ok($failed, '<', FAULTS_MAX, 'and then nothing any more');
-		note("$call, $why, $sender, on_failure=$policy: " .
+		note("$kind, $call, $why, $sender, on_failure=$policy: " .
 		    "$failed places, $bad wrong");
 	}
 }
-each_call('write', $_, 'stranger', qr/^451 greylisted/)
-    for ENOSPC, EDQUOT, EIO;
-each_call('write', $_, 'known', qr/^250 /) for ENOSPC, EIO;
-each_call('read', EIO, $_, qr/^(250|451 greylisted)/) for qw(known stranger);
-each_call('open', EMFILE, $_, qr/^(250|451 greylisted)/)
-    for qw(known stranger);
+for my $database (qw(bdb gdbm)) {
+	begin($database);
+	each_call('write', $_, 'stranger', qr/^451 greylisted/)
+	    for ENOSPC, EDQUOT, EIO;
+	each_call('write', $_, 'known', qr/^250 /) for ENOSPC, EIO;
+	each_call('read', EIO, $_, qr/^(250|451 greylisted)/)
+	    for qw(known stranger);
+	each_call('open', EMFILE, $_, qr/^(250|451 greylisted)/)
+	    for qw(known stranger);
+}
 
 # A quota is seen before anything is written: room is asked for first.
 restore();
