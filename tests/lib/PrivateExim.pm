@@ -59,14 +59,15 @@ sub user
 }
 
 # new(exim => PATH, main => TEXT, acl => { rcpt => TEXT, ... }, more => TEXT,
-# root => FOLDER): options for the main section, the ACLs, sections after the
-# routers, and for chroot.
+# root => FOLDER, in => FOLDER): options for the main section, the ACLs, sections
+# after the routers, for chroot, and where another than /tmp shall hold it all.
 sub new
 {
 	my ($class, %arg) = @_;
 	my $root = $arg{root} // '';
 	# Exim's user must get in, which root's own TMPDIR may forbid.
 	my $temporary = File::Temp->newdir('exigrey-XXXXXX',
+	    defined $arg{in} ? (DIR => $arg{in}) :
 	    $> == 0 ? (DIR => "$root/tmp") : (TMPDIR => 1));
 	my $self = bless { main => '', more => '', acl => {}, %arg,
 		root => $root, temporary => $temporary, dir => "$temporary" },

@@ -44,19 +44,27 @@ sub start
 sub spawn
 {
 	my ($self) = @_;
+
+	$self->{pid} = start_process("$self->{dir}/stderr", $self->daemon);
+}
+
+# Runs a command until end_process() or our own end; returns its process id.
+sub start_process
+{
+	my ($stderr, @command) = @_;
 	my $pid = fork // croak "fork: $!";
 
 	if ($pid == 0) {
-		# A group of its own, so that stop() reaches all of it.
+		# A group of its own, so that end_process() reaches all of it.
 		setpgrp(0, 0);
 		open(STDIN, '<', '/dev/null');
 		open(STDOUT, '>', '/dev/null');
-		open(STDERR, '>>', "$self->{dir}/stderr");
-		{ exec($self->daemon) };
+		open(STDERR, '>>', $stderr);
+		{ exec(@command) };
 		POSIX::_exit(127);
 	}
-	$self->{pid} = $pid;
 	$running{$pid} = 1;
+	return $pid;
 }
 
 sub answers
@@ -87,11 +95,11 @@ sub stop
 
 sub end_process
 {
-	my ($pid) = @_;
+	my ($pid, $signal) = @_;
 	local ($?, $!);
 
 	return unless delete $running{$pid};
-	kill 'TERM', -$pid;
+	kill $signal // 'TERM', -$pid;
 	for (1 .. 100) {
 		return if waitpid($pid, POSIX::WNOHANG()) != 0;
 		sleep 0.05;
