@@ -33,4 +33,19 @@ $text = `$bench/commands 2000 2>&1`;
 is($?, 0, 'bench-commands runs') or diag($text);
 like($text, qr/^purge of half +[\d.]+ s .* \d+ *$/m, 'it tells of a purge');
 
+$text = `$bench/smtp --quick --out $dir 2>&1`;
+is($?, 0, 'bench-smtp runs') or diag($text);
+like($text, qr/^  ours +\d+  [\d.]+ \([\d.]+-[\d.]+\) .*  0$/m,
+    'it prints a line for ours, without wrong answers');
+like($text, qr/^ours: the interval reaches 0\.90 of the floor +\d of  3 /m,
+    'it tells in how many cases what must be is reached');
+$json = JSON::PP->new->decode(Tree::slurp("$dir/smtp.json"));
+is(scalar(grep { my $runs = $_->{runs};
+	grep { !defined $runs->{$_} && $text !~ /^\Q$_\E: skipped, /m }
+	qw(floor none ours seen greylistd postgrey sqlite), 'ours, loaded'
+    } @{$json->{cells}}), 0, 'each is measured, or said to be missing');
+$text = `$bench/smtp --quick --million --out $dir 2>&1`;
+like($text, qr/^\d{4} recipients: 0 new accepted, 0 known deferred, 0 other/m,
+    'the run that counts wrong answers finds none');
+
 done_testing;

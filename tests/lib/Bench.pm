@@ -11,7 +11,7 @@ use Time::HiRes qw(time);
 use Tree;
 use Exporter qw(import);
 our @EXPORT_OK = qw(write_dump fill copy_database run_timed program pairs
-    start_load stop_load median quantile);
+    start_load stop_load median quantile cpu_seconds interval);
 
 my $now = int time;
 
@@ -140,6 +140,46 @@ sub quantile
 
 	@values = sort { $a <=> $b } @values;
 	return $values[int(($#values) * $part + 0.5)];
+}
+
+# CPU seconds of a process and of those children of it that have ended, to a
+# hundredth.
+sub cpu_seconds
+{
+	my ($pid) = @_;
+	my ($fields) = Tree::slurp("/proc/$pid/stat") =~ /.*\) (.*)/
+	    or croak "no process $pid";
+	my $ticks = 0;
+
+	$ticks += $_ for (split ' ', $fields)[11 .. 14];
+	return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# The 0.975 quantile of Student's distribution, by its expansion about that of
+# the normal one (Abramowitz and Stegun, 26.7.5).
+sub student
+{
+	my ($n) = @_;
+	my $x = 1.959964;
+
+	return $x + ($x ** 3 + $x) / (4 * $n) +
+	    (5 * $x ** 5 + 16 * $x ** 3 + 3 * $x) / (96 * $n ** 2) +
+	    (3 * $x ** 7 + 19 * $x ** 5 + 17 * $x ** 3 - 15 * $x) /
+	    (384 * $n ** 3);
+}
+
+# The mean of values and the ends of its 95 % interval.
+sub interval
+{
+	my (@values) = @_;
+	my ($mean, $squares) = (0, 0);
+
+	$mean += $_ / @values for @values;
+	return ($mean, $mean, $mean) if @values < 2;
+	$squares += ($_ - $mean) ** 2 for @values;
+	my $half = student(@values - 1) *
+	    sqrt($squares / (@values - 1) / @values);
+	return ($mean, $mean - $half, $mean + $half);
 }
 
 sub median { return quantile(0.5, @_) }
