@@ -3,16 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
 #include "command.h"
 #include "complain.h"
 #include "database.h"
 #include "dump.h"
 #include "escape.h"
 #include "foreign.h"
+#include "load.h"
 #include "options.h"
-#include "progress.h"
-#include "wanted.h"
 
 #define MISTAKES_SHOWN 20
 
@@ -31,30 +29,12 @@ static const struct option_row import_options[] = {
 	{ NULL, 0, NULL, NULL }
 };
 
-/* A key and value that wait for their batch; one malloc holds both. */
-struct pair {
-	char *memory;
-	struct grey_bytes value;
-	bool is_record;
-};
-
 struct import {
-	struct invocation *run;
 	FILE *file;
 	const char *name;
-	bool replace;
 	int64_t lines; /* records in the dump */
 	int64_t mistakes;
-	int64_t added;
-	int64_t replaced;
-	int64_t same;
-	int64_t kept;
-	int64_t refused;
-	struct grey_error why;
-	struct grey_bytes keys[BATCH_MAX];
-	struct pair pairs[BATCH_MAX];
-	size_t count;
-	struct progress progress;
+	struct load load;
 };
 
 typedef enum grey_status entry_fn(struct import *import,
@@ -138,89 +118,19 @@ count_entry(struct import *import, const struct dump_entry *entry,
 }
 
 static enum grey_status
-store_pair(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
-    struct grey_bytes old, struct grey_error *err)
-{
-	struct import *import = arg;
-	const struct pair *pair = &import->pairs[number];
-	enum grey_status status;
-
-	if (old.data != NULL &&
-	    wanted_is_there(pair->value, pair->is_record, old)) {
-		import->same++;
-		return GREY_OK;
-	}
-	if (old.data != NULL && !import->replace) {
-		import->kept++;
-		return GREY_OK;
-	}
-	status = wanted_store(db, key, pair->value, pair->is_record, old, err);
-	if (status == GREY_FULL) {
-		/* This key, and not the others (gdbm_admit.h). */
-		import->refused++;
-		import->why = *err;
-		return GREY_OK;
-	}
-	if (status == GREY_OK && old.data != NULL)
-		import->replaced++;
-	else if (status == GREY_OK)
-		import->added++;
-	return status;
-}
-
-static enum grey_status
-write_batch(struct import *import, struct grey_error *err)
-{
-	enum grey_status status = GREY_OK;
-
-	if (import->count > 0)
-		status = batch_keys(import->run, true, import->keys,
-		    import->count, store_pair, import, err);
-	progress_step(&import->progress, (int64_t)import->count);
-	while (import->count > 0)
-		free(import->pairs[--import->count].memory);
-	return status;
-}
-
-static enum grey_status
 add_entry(struct import *import, const struct dump_entry *entry,
     struct grey_error *err)
 {
-	struct pair *pair = &import->pairs[import->count];
-	enum grey_status status;
-
-	pair->memory = malloc(entry->key.size + entry->value.size + 1);
-	if (pair->memory == NULL)
-		return grey_fail(err, GREY_FAILED, "out of memory");
-	memcpy(pair->memory, entry->key.data, entry->key.size);
-	memcpy(pair->memory + entry->key.size, entry->value.data,
-	    entry->value.size);
-	import->keys[import->count] =
-	    (struct grey_bytes){ pair->memory, entry->key.size };
-	pair->value = (struct grey_bytes){ pair->memory + entry->key.size,
-		entry->value.size };
-	pair->is_record = entry->is_record;
-	if (++import->count < BATCH_MAX)
-		return GREY_OK;
-	status = write_batch(import, err);
-	batch_pause();
-	return status;
+	return load_add(&import->load, entry->key, entry->value,
+	    entry->is_record, err);
 }
 
 static enum grey_status
-import_all(struct import *import, struct grey_error *err)
+import_all(struct invocation *run, struct import *import,
+    struct grey_error *err)
 {
-	enum grey_status status;
-
-	import->run->expected = import->lines;
-	progress_begin(&import->progress, "importing", import->lines, false);
-	status = read_dump(import, add_entry, err);
-	if (status == GREY_OK)
-		status = write_batch(import, err);
-	while (import->count > 0)
-		free(import->pairs[--import->count].memory);
-	progress_end(&import->progress);
-	return status;
+	load_begin(&import->load, run, "importing", import->lines);
+	return load_end(&import->load, read_dump(import, add_entry, err), err);
 }
 
 static int
@@ -234,20 +144,10 @@ refuse(const struct import *import)
 	return EXIT_FAILED;
 }
 
-static void
-sum_up(const struct import *import)
-{
-	(void)printf("%lld added, %lld replaced, %lld the same, %lld existed "
-		     "and stayed%s\n",
-	    (long long)import->added, (long long)import->replaced,
-	    (long long)import->same, (long long)import->kept,
-	    import->kept > 0 ? " (--replace overwrites them)" : "");
-}
-
 static int
-import_file(struct import *import)
+import_file(struct invocation *run, struct import *import)
 {
-	struct invocation *run = import->run;
+	const struct load *load = &import->load;
 	struct grey_error err;
 	enum grey_status status;
 
@@ -265,12 +165,7 @@ import_file(struct import *import)
 			    (long long)import->lines);
 		return EXIT_DONE;
 	}
-	status = import_all(import, &err);
-	if (status == GREY_OK && import->refused > 0)
-		status = grey_fail(&err, GREY_FULL,
-		    "%lld could not be "
-		    "added: %.400s",
-		    (long long)import->refused, import->why.text);
+	status = import_all(run, import, &err);
 	if (status == GREY_OK && import->mistakes > 0)
 		status = grey_fail(&err, GREY_INVALID,
 		    "%s changed while it "
@@ -278,8 +173,8 @@ import_file(struct import *import)
 		    import->name);
 	/* After a failure too: the batches before it are written. */
 	if (!run->quiet &&
-	    (status == GREY_OK || import->added + import->replaced > 0))
-		sum_up(import);
+	    (status == GREY_OK || load->added + load->replaced > 0))
+		load_sum_up(load);
 	return status == GREY_OK ? EXIT_DONE :
 				   database_failed(run, status, &err);
 }
@@ -369,17 +264,16 @@ run_import(struct invocation *run)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	import->run = run;
 	import->name = run->argc > 0 && strcmp(run->argv[0], "-") != 0 ?
 	    run->argv[0] :
 	    "standard input";
-	import->replace = option_given(run, "replace");
+	import->load.replace = option_given(run, "replace");
 	import->file = seekable(run->input);
 	if (import->file == NULL)
 		complain("cannot keep a copy of %s: %s", import->name,
 		    strerror(errno));
 	else
-		result = import_file(import);
+		result = import_file(run, import);
 	if (import->file != NULL && import->file != run->input)
 		(void)fclose(import->file);
 	if (run->input != stdin)

@@ -37,21 +37,35 @@ find_spool(const struct invocation *run, const char *name,
 }
 
 enum grey_status
-database_begin(struct invocation *run, struct grey_error *err)
+database_resolve(const struct invocation *run, const char *name,
+    struct grey_dbpath *path_r, struct grey_error *err)
 {
-	const char *name = option_value(run, "database");
 	char spool[PATH_MAX];
-	enum grey_status status;
 
-	if (name == NULL || name[0] == '\0')
-		name = GREY_DB_DEFAULT;
 	find_spool(run, name, spool);
-	status = grey_dbpath_resolve(name, spool, &run->path, err);
+	return grey_dbpath_resolve(name, spool, path_r, err);
+}
+
+enum grey_status
+database_begin_named(struct invocation *run, const char *name,
+    struct grey_error *err)
+{
+	enum grey_status status = database_resolve(run, name, &run->path, err);
+
 	if (status == GREY_OK)
 		status = identity_assume(&run->path, err);
 	if (status == GREY_OK)
 		grey_session_init(&run->session, log_line, NULL);
 	return status;
+}
+
+enum grey_status
+database_begin(struct invocation *run, struct grey_error *err)
+{
+	const char *name = option_value(run, "database");
+
+	return database_begin_named(run,
+	    name != NULL && name[0] != '\0' ? name : GREY_DB_DEFAULT, err);
 }
 
 void

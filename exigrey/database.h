@@ -11,6 +11,16 @@
  * database_end ends.  Returns GREY_OK, GREY_INVALID, GREY_FAILED.
  */
 enum grey_status database_begin(struct invocation *run, struct grey_error *err);
+
+/* The same for a database of that name, whatever -d says. */
+enum grey_status database_begin_named(struct invocation *run, const char *name,
+    struct grey_error *err);
+
+/* Resolves another name.  Returns GREY_OK or GREY_INVALID. */
+enum grey_status database_resolve(const struct invocation *run,
+    const char *name, struct grey_dbpath *path_r, struct grey_error *err);
+
+/* Ends either. */
 void database_end(struct invocation *run);
 
 /* How to open it; create: make one that is missing. */

@@ -282,7 +282,7 @@ take_triplet(struct foreign *foreign, void *arg, struct grey_bytes line,
     struct grey_error *err)
 {
 	struct states *states = arg;
-	struct state wanted, *state;
+	struct state wanted = { .number = 0 }, *state;
 	struct grey_bytes rest, host, sender;
 
 	if (line.size == 0 || !split_assignment(line, &wanted.number, &rest))

@@ -511,7 +511,7 @@ greydb_rewrite(struct grey_session *session, const struct grey_dbpath *path,
 		status = read_journal(db, &same_boot, err);
 	if (status == GREY_NOT_FOUND && db != NULL)
 		status = check_ours(db, err);
-	if (status == GREY_DAMAGED)
+	if (status == GREY_DAMAGED && db != NULL)
 		status = GREY_OK;
 	if (status == GREY_OK)
 		status = rewrite_file(db, rewrite, err);
