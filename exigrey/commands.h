@@ -22,6 +22,8 @@
 	ROW(check) \
 	ROW(repair) \
 	ROW(compact) \
+	ROW(convert) \
+	ROW(doctor) \
 	ROW(unseen) \
 	ROW(seen) \
 	ROW(wait) \

@@ -241,7 +241,13 @@ sub end_server
 {
 	my ($pid) = @_;
 
-	kill 'TERM', $pid;
+	# postgrey misses a signal that comes between two requests.
+	for (1 .. 50) {
+		kill 'TERM', $pid;
+		return if waitpid($pid, POSIX::WNOHANG()) != 0;
+		select(undef, undef, undef, 0.1);
+	}
+	kill 'KILL', $pid;
 	waitpid($pid, 0);
 }
 
