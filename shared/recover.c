@@ -10,10 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME_SIZE     (GREY_DB_NAME_MAX + 48)
-#define CORRUPT_TRIES 100
-#define LEFTOVER_AGE  3600      /* seconds */
-#define ROOM_MORE     (1 << 20) /* bytes, beside the file's size */
+#include "set_aside.h"
+
+#define NAME_SIZE    (GREY_DB_NAME_MAX + 48)
+#define LEFTOVER_AGE 3600      /* seconds */
+#define ROOM_MORE    (1 << 20) /* bytes, beside the file's size */
 
 /* The file that is being made; a name that no database can have. */
 static void
@@ -97,25 +98,6 @@ greydb_make(const struct greydb_place *place, struct grey_error *err)
 	if (status != GREY_OK)
 		discard_new(place);
 	return status;
-}
-
-/* Gives the old file a second name that never replaces an earlier one. */
-static enum grey_status
-keep_old(const struct greydb_place *place, char name[NAME_SIZE],
-    struct grey_error *err)
-{
-	for (int i = 0; i < CORRUPT_TRIES; i++) {
-		(void)snprintf(name, NAME_SIZE,
-		    i == 0 ? "%s.corrupt-%lld" : "%s.corrupt-%lld.%d",
-		    place->path->file, (long long)place->now, i);
-		if (linkat(place->directory->fd, place->path->file,
-			place->directory->fd, name, 0) == 0)
-			return GREY_OK;
-		if (errno != EEXIST)
-			break;
-	}
-	return grey_fail(err, GREY_FAILED, "cannot keep '%s/%s' as '%s': %s",
-	    place->path->directory, place->path->file, name, strerror(errno));
 }
 
 struct rescue {
@@ -232,7 +214,7 @@ rebuild(const struct greydb_place *place, int old,
 			.mode = st.st_mode & 0666 },
 		    rewrite, err);
 	if (status == GREY_OK && (rewrite->lost > 0 || rewrite->keep_old))
-		status = keep_old(place, rewrite->kept, err);
+		status = greydb_set_aside(place, rewrite->kept, err);
 	if (status == GREY_OK)
 		status = put_in_place(place, err);
 	if (status != GREY_OK)

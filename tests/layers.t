@@ -11,7 +11,7 @@ use Tree;
 chdir(Tree::root()) or die;
 
 my @rules = qw(status bytes number duration record key policy verdict);
-my @io_parts = qw(dbpath session lockfile journal recover snapshot
+my @io_parts = qw(dbpath session lockfile journal recover set_aside snapshot
     greydb\w* gdbm_\w+ bdb_\w+);
 my @sources = sort glob('shared/*.[ch] dlfunc/*.[ch] exigrey/*.[ch]');
 my (%text, %includes);
