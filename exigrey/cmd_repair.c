@@ -74,13 +74,16 @@ sum_up(const struct invocation *run, const struct greydb_rewrite *rewrite,
 		    (long long)(rewrite->lost - LOSSES_SHOWN));
 	if (run->quiet)
 		return;
+	(void)printf("repaired: %lld", (long long)rewrite->records);
+	if (rewrite->lost > 0 && rewrite->records < rewrite->expected)
+		(void)printf(" of %lld", (long long)rewrite->expected);
 	(void)printf(
-	    "repaired: %lld records are in the new file, %lld place%s "
+	    " records are in the new file, %lld place%s "
 	    "could not be read;\nmail waited %lld.%03lld s; the old file is "
 	    "kept as '%s/%s'\n",
-	    (long long)rewrite->records, (long long)rewrite->lost,
-	    rewrite->lost == 1 ? "" : "s", (long long)(waited / 1000),
-	    (long long)(waited % 1000), run->path.directory, rewrite->kept);
+	    (long long)rewrite->lost, rewrite->lost == 1 ? "" : "s",
+	    (long long)(waited / 1000), (long long)(waited % 1000),
+	    run->path.directory, rewrite->kept);
 }
 
 static int

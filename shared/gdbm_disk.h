@@ -1,6 +1,6 @@
 /*
- * What lies in a GDBM file, and reading it: for gdbm_file.c and gdbm_space.c
- * only, which check all that they read.
+ * What lies in a GDBM file, and reading it: for shared/gdbm_*.c only, which
+ * check all that they read.
  */
 #ifndef GREY_GDBM_DISK_H
 #define GREY_GDBM_DISK_H
@@ -72,6 +72,9 @@ grey_gdbm_damaged(struct grey_error *err, const char *what, off_t at);
 
 /* Returns true if size bytes at an offset lie in the file, not at 0. */
 bool grey_gdbm_inside(const struct grey_gdbm_file *file, off_t at, off_t size);
+
+/* Do two hashes start with the same bits? */
+bool grey_gdbm_alike(uint32_t a, uint32_t b, int bits);
 
 /*
  * Reads all of size bytes at an offset.  Returns GREY_OK; GREY_DAMAGED if the

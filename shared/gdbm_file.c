@@ -113,8 +113,9 @@ check_header(const struct disk_header *h, struct grey_gdbm_file *file,
 	    !grey_gdbm_block_size_ok((size_t)h->block_size))
 		return grey_gdbm_damaged(err,
 		    "the header's block size is wrong", 4);
+	/* Equal since GDBM 1.9; before, what the elements need. */
 	if (h->bucket_size < (int)sizeof(struct disk_bucket) ||
-	    h->bucket_size > GREY_GDBM_BLOCK_MAX)
+	    h->bucket_size > h->block_size)
 		return grey_gdbm_damaged(err,
 		    "the header's bucket size is wrong", 24);
 	if ((size_t)h->elements !=
@@ -241,20 +242,20 @@ read_bucket(struct grey_gdbm_file *file, uint32_t entry, off_t at,
 	enum grey_status status;
 
 	file->has_current = false;
+	*bucket_r =
+	    (struct grey_gdbm_bucket){ .first = entry, .end = entry + 1 };
 	if (!grey_gdbm_inside(file, at, file->bucket_size))
 		return grey_gdbm_damaged(err, "a bucket lies outside the file",
 		    file->directory_at + (off_t)(entry * sizeof(off_t)));
 	status = grey_gdbm_read(file, file->bucket, file->bucket_size, at, err);
 	if (status != GREY_OK)
 		return status;
+	bucket_r->at = at;
 	if (bucket->bits < 0 || bucket->bits > file->bits ||
 	    bucket->count < 0 || (uint32_t)bucket->count > file->elements)
 		return grey_gdbm_damaged(err, "this is no bucket", at);
-	*bucket_r = (struct grey_gdbm_bucket){ .first = entry,
-		.end = entry + 1,
-		.at = at,
-		.bits = bucket->bits,
-		.count = (uint32_t)bucket->count };
+	bucket_r->bits = bucket->bits;
+	bucket_r->count = (uint32_t)bucket->count;
 	return GREY_OK;
 }
 
@@ -285,6 +286,35 @@ is_current(const struct grey_gdbm_file *file, uint32_t entry)
 	return entry >> others == file->current.first >> others;
 }
 
+bool
+grey_gdbm_alike(uint32_t a, uint32_t b, int bits)
+{
+	return a >> (GREY_GDBM_HASH_BITS - bits) ==
+	    b >> (GREY_GDBM_HASH_BITS - bits);
+}
+
+/*
+ * A bucket's keys share its bits: one of them tells whether the directory was
+ * right to lead a hash there.  Whoever reads without the lock may have been led
+ * to a place that meanwhile is another's.
+ */
+static enum grey_status
+check_way(const struct grey_gdbm_file *file,
+    const struct grey_gdbm_bucket *found, uint32_t hash, struct grey_error *err)
+{
+	const struct disk_bucket *bucket = grey_gdbm_current(file);
+	uint32_t i = 0;
+
+	while (i < file->elements && bucket->elements[i].hash == -1)
+		i++;
+	if (i == file->elements ||
+	    grey_gdbm_alike((uint32_t)bucket->elements[i].hash, hash,
+		found->bits))
+		return GREY_OK;
+	return grey_gdbm_damaged(err, "the directory leads to a wrong bucket",
+	    found->at);
+}
+
 enum grey_status
 grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
     struct grey_gdbm_bucket *bucket_r, struct grey_error *err)
@@ -305,6 +335,8 @@ grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
 	    file->directory_at + (off_t)(entry * sizeof(off_t)), err);
 	if (status == GREY_OK)
 		status = read_bucket(file, entry, at, bucket_r, err);
+	if (status == GREY_OK)
+		status = check_way(file, bucket_r, hash, err);
 	if (status == GREY_OK) {
 		file->current = *bucket_r;
 		file->has_current = true;

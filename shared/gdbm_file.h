@@ -93,7 +93,9 @@ void grey_gdbm_end(struct grey_gdbm_file *file);
  * Reads the bucket of directory entry *entry and moves *entry to the first
  * entry that leads elsewhere.  Start with 0.
  * Returns GREY_OK; GREY_NOT_FOUND after the last; GREY_DAMAGED (*entry has
- * moved on, so that the next can be tried); GREY_FAILED.
+ * moved on, so that the next can be tried; the bucket's place is 0, or it is
+ * what it says of itself that is wrong, and its elements can be tried);
+ * GREY_FAILED.
  */
 enum grey_status grey_gdbm_next_bucket(struct grey_gdbm_file *file,
     uint32_t *entry, struct grey_gdbm_bucket *bucket_r, struct grey_error *err);

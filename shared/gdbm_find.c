@@ -6,13 +6,6 @@
 
 #include "gdbm_disk.h"
 
-/* The bits of a hash that all keys of a bucket share. */
-static uint32_t
-prefix(uint32_t hash, int bits)
-{
-	return hash >> (GREY_GDBM_HASH_BITS - bits);
-}
-
 /*
  * Reads the record of an element, if it is that of the key: GREY_NOT_FOUND if
  * it is another's.
@@ -21,7 +14,6 @@ static enum grey_status
 compare(struct grey_gdbm_file *file, const struct grey_gdbm_element *element,
     uint32_t hash, struct grey_bytes key, struct grey_error *err)
 {
-	const int bits = file->current.bits;
 	struct grey_bytes found, value;
 	enum grey_status status;
 
@@ -29,7 +21,7 @@ compare(struct grey_gdbm_file *file, const struct grey_gdbm_element *element,
 	 * Whoever reads without the lock may see a bucket that was just split
 	 * before the directory that leads to its other half.
 	 */
-	if (prefix(element->hash, bits) != prefix(hash, bits))
+	if (!grey_gdbm_alike(element->hash, hash, file->current.bits))
 		return grey_gdbm_damaged(err,
 		    "a key is not in the bucket to which its hash leads",
 		    element->at);
@@ -61,30 +53,6 @@ search(struct grey_gdbm_file *file, uint32_t hash, struct grey_bytes key,
 	return GREY_NOT_FOUND;
 }
 
-/*
- * Before a key is taken for unknown: is it a bucket for such a hash at all?
- * Whoever reads without the lock may have been led to a place that meanwhile
- * is another's.  One key of the bucket tells.
- */
-static enum grey_status
-check_bucket(const struct grey_gdbm_file *file, uint32_t hash,
-    struct grey_error *err)
-{
-	const int bits = file->current.bits;
-	struct grey_gdbm_element element;
-	enum grey_status status = GREY_NOT_FOUND;
-
-	for (uint32_t i = 0; status == GREY_NOT_FOUND && i < file->elements;
-	     i++)
-		status = grey_gdbm_element(file, i, &element, err);
-	if (status != GREY_OK)
-		return status;
-	return prefix(element.hash, bits) == prefix(hash, bits) ?
-	    GREY_NOT_FOUND :
-	    grey_gdbm_damaged(err, "a bucket is not that of the hash",
-		file->current.at);
-}
-
 static struct grey_bytes
 key_of(const struct grey_gdbm_file *file)
 {
@@ -111,8 +79,6 @@ grey_gdbm_find(struct grey_gdbm_file *file, struct grey_bytes key,
 		status = grey_gdbm_bucket_of(file, hash, &bucket, err);
 		if (status == GREY_OK)
 			status = search(file, hash, key, &file->found, err);
-		if (status == GREY_NOT_FOUND)
-			status = check_bucket(file, hash, err);
 		file->has_found = status == GREY_OK;
 	}
 	if (status == GREY_OK)

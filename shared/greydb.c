@@ -42,32 +42,67 @@ greydb_name_error(const struct grey_dbpath *path, enum grey_status status,
 	    path->directory, path->file, why.text);
 }
 
-enum grey_status
-greydb_fetch(struct greydb *db, struct grey_bytes key,
-    struct greydb_value *value_r, struct grey_error *err)
+/* Is there a batch that is not written yet?  A recovery would lose it. */
+static bool
+keeps_back(const struct greydb *db)
 {
-	struct grey_error why;
+	return db->batch && db->driver->collect != NULL;
+}
+
+static bool
+may_recover(const struct greydb *db, enum grey_status status)
+{
+	return status == GREY_DAMAGED && !db->recovered && !keeps_back(db);
+}
+
+/* Rebuilds, for a reason that may stand in err, and completes the journal. */
+static enum grey_status
+recover(struct greydb *db, struct grey_error *err)
+{
+	const struct grey_error reason = *err;
+
+	return greydb_recover(db, reason.text, err);
+}
+
+/* Fetches; what is damaged is rebuilt first. */
+static enum grey_status
+fetch(struct greydb *db, struct grey_bytes key, struct greydb_value *value_r,
+    struct grey_error *err)
+{
 	enum grey_status status;
 
 	if (db->handle == NULL)
 		return grey_fail(err, GREY_FAILED,
 		    "the database was closed after a failure");
-	status = db->driver->fetch(db->handle, key, value_r, &why);
-	if (status == GREY_DAMAGED)
-		/* A batch keeps its announcement: the next one recovers. */
-		db->damaged = db->batch;
-	if (status == GREY_DAMAGED && !db->recovered && !db->batch) {
-		struct grey_error reason = why;
-		status = greydb_recover(db, reason.text, &why);
+	status = db->driver->fetch(db->handle, key, value_r, err);
+	if (may_recover(db, status)) {
+		status = recover(db, err);
 		if (status == GREY_OK)
 			status =
-			    db->driver->fetch(db->handle, key, value_r, &why);
+			    db->driver->fetch(db->handle, key, value_r, err);
 	}
-	if (status != GREY_OK && status != GREY_NOT_FOUND && err != NULL) {
-		*err = why;
-		(void)greydb_name_error(db->path, status, err);
-	}
+	db->damaged |= status == GREY_DAMAGED;
 	return status;
+}
+
+/* Puts the database's name before what went wrong; returns status. */
+static enum grey_status
+told(const struct greydb *db, enum grey_status status,
+    const struct grey_error *why, struct grey_error *err)
+{
+	if (status == GREY_OK || status == GREY_NOT_FOUND || err == NULL)
+		return status;
+	*err = *why;
+	return greydb_name_error(db->path, status, err);
+}
+
+enum grey_status
+greydb_fetch(struct greydb *db, struct grey_bytes key,
+    struct greydb_value *value_r, struct grey_error *err)
+{
+	struct grey_error why;
+
+	return told(db, fetch(db, key, value_r, &why), &why, err);
 }
 
 /*
@@ -217,67 +252,89 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 		return status;
 	}
 	status = do_operation(db, operation, key, value, err);
-	if (status != GREY_OK) {
+	if (status != GREY_OK && !may_recover(db, status)) {
 		/*
 		 * A value that became smaller may be half the old one, half
 		 * the new: then the next one completes what is announced.
 		 */
 		if (difference != 0 || db->batch)
 			greydb_settle(db);
-		return status;
 	}
+	if (status != GREY_OK)
+		return status;
 	db->journal.records += difference;
 	return db->batch ? GREY_OK :
 			   grey_journal_clear(db->lock, &db->journal, err);
 }
 
-enum grey_status
-greydb_store(struct greydb *db, struct grey_bytes key, struct grey_bytes value,
+static enum grey_status
+store(struct greydb *db, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
 {
 	struct greydb_value old = { 0 };
-	struct grey_error why;
 	enum grey_status status;
 	bool is_new, same_size;
 
-	status = greydb_fetch(db, key, &old, err);
+	status = fetch(db, key, &old, err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		return status;
 	is_new = status == GREY_NOT_FOUND;
 	same_size = !is_new && old.size == value.size;
 	greydb_value_free(&old);
 	if (!same_size)
-		status = change(db, GREY_OP_STORE, key, value, is_new, &why);
-	else if (db->driver->collect != NULL)
-		status = change_pages(db, GREY_OP_STORE, key, value, 0, &why);
-	else
-		status = db->driver->store(db->handle, key, value, &why);
-	if (status != GREY_OK && err != NULL) {
-		*err = why;
-		(void)greydb_name_error(db->path, status, err);
+		return change(db, GREY_OP_STORE, key, value, is_new, err);
+	return db->driver->collect != NULL ?
+	    change_pages(db, GREY_OP_STORE, key, value, 0, err) :
+	    db->driver->store(db->handle, key, value, err);
+}
+
+enum grey_status
+greydb_store(struct greydb *db, struct grey_bytes key, struct grey_bytes value,
+    struct grey_error *err)
+{
+	const bool whole = !keeps_back(db);
+	struct grey_error why;
+	enum grey_status status = store(db, key, value, &why);
+
+	if (whole && may_recover(db, status)) {
+		status = recover(db, &why);
+		if (status == GREY_OK)
+			status = store(db, key, value, &why);
 	}
-	return status;
+	return told(db, status, &why, err);
+}
+
+static enum grey_status
+remove_key(struct greydb *db, struct grey_bytes key, struct grey_error *err)
+{
+	const struct grey_bytes none = { "", 0 };
+	struct greydb_value old = { 0 };
+	enum grey_status status;
+
+	/* So that nothing is announced for a key that is not there. */
+	status = fetch(db, key, &old, err);
+	greydb_value_free(&old);
+	if (status != GREY_OK)
+		return status;
+	return change(db, GREY_OP_DELETE, key, none, -1, err);
 }
 
 enum grey_status
 greydb_delete(struct greydb *db, struct grey_bytes key, struct grey_error *err)
 {
-	struct greydb_value old = { 0 };
+	const bool whole = !keeps_back(db);
 	struct grey_error why;
-	enum grey_status status;
+	enum grey_status status = remove_key(db, key, &why);
 
-	/* So that nothing is announced for a key that is not there. */
-	status = greydb_fetch(db, key, &old, err);
-	greydb_value_free(&old);
-	if (status != GREY_OK)
-		return status;
-	status = change(db, GREY_OP_DELETE, key, (struct grey_bytes){ "", 0 },
-	    -1, &why);
-	if (status != GREY_OK && err != NULL) {
-		*err = why;
-		(void)greydb_name_error(db->path, status, err);
+	if (whole && may_recover(db, status)) {
+		status = recover(db, &why);
+		if (status == GREY_OK)
+			status = remove_key(db, key, &why);
+		/* The recovery has done it. */
+		if (status == GREY_NOT_FOUND)
+			status = GREY_OK;
 	}
-	return status;
+	return told(db, status, &why, err);
 }
 
 enum grey_status
@@ -333,10 +390,7 @@ greydb_close(struct greydb **dbp, struct grey_error *err)
 	if (db == NULL)
 		return GREY_OK;
 	status = close_handle(db, &why);
-	if (status != GREY_OK && err != NULL) {
-		*err = why;
-		(void)greydb_name_error(db->path, status, err);
-	}
+	(void)told(db, status, &why, err);
 	greydb_release(db);
 	return status;
 }

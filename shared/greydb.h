@@ -112,6 +112,7 @@ struct greydb_rewrite {
 	bool keep_old;                    /* even if nothing was lost */
 	bool lose_nothing;                /* rather fail */
 	int64_t records;                  /* done: in the new file */
+	int64_t expected;                 /* as the lock file counts them */
 	int64_t lost;                     /* places that could not be read */
 	char kept[GREY_DB_NAME_MAX + 48]; /* old file; "": none */
 	struct grey_error why;            /* why nothing could be read, or "" */

@@ -18,8 +18,10 @@
 #include "gdbm_check.h"
 #include "gdbm_file.h"
 #include "gdbm_find.h"
+#include "gdbm_guess.h"
 #include "gdbm_insert.h"
 #include "gdbm_salvage.h"
+#include "gdbm_trust.h"
 
 /* A page: a write of one cannot be cut by a kill. */
 #define BLOCK_SIZE 4096
@@ -119,8 +121,9 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 /*
  * An open file.  One key is found, replaced in place, and put into a bucket
  * that has room without libgdbm, which reads the whole directory when it opens
- * a file.  It is opened for the first change that needs it, and serves
- * everything from then on.
+ * a file and trusts too much of it.  It is opened for the first change that
+ * needs it, after a look at what it would trust, and makes every change from
+ * then on.  A file that is filled is our own, so it does everything there.
  */
 struct handle {
 	struct grey_gdbm_file file; /* its fd is libgdbm's if that is open */
@@ -128,6 +131,7 @@ struct handle {
 	GDBM_FILE library; /* NULL until it is needed */
 	bool written;      /* something, without libgdbm */
 	bool moved;        /* a bucket may have been */
+	bool stale;        /* libgdbm changed what file says */
 };
 
 static enum grey_status
@@ -146,6 +150,44 @@ open_library(struct handle *handle, struct grey_error *err)
 	status = open_fd(fd, 0, flags[handle->mode], &handle->library, err);
 	if (status == GREY_OK)
 		handle->file.fd = fd;
+	return status;
+}
+
+/* Makes file tell again what the file is like. */
+static enum grey_status
+look_again(struct handle *handle, struct grey_error *err)
+{
+	const int fd = handle->file.fd;
+
+	if (!handle->stale)
+		return GREY_OK;
+	grey_gdbm_end(&handle->file);
+	handle->stale = false;
+	return grey_gdbm_header(fd, &handle->file, err);
+}
+
+/*
+ * Opens libgdbm for a change of a key, if what it would trust can be.  A delete
+ * takes no space: the first look at that is then enough.
+ */
+static enum grey_status
+engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
+    struct grey_error *err)
+{
+	enum grey_status status = GREY_OK;
+
+	if (handle->mode == GREYDB_FILL)
+		return GREY_OK;
+	status = look_again(handle, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_trust(&handle->file, key,
+		    handle->library == NULL ? GREY_GDBM_LOOK_FIRST :
+			takes_space         ? GREY_GDBM_LOOK_AGAIN :
+					      GREY_GDBM_LOOK_BUCKET,
+		    err);
+	if (status == GREY_OK)
+		status = open_library(handle, err);
+	handle->stale = status == GREY_OK;
 	return status;
 }
 
@@ -205,9 +247,11 @@ driver_fetch(void *arg, struct grey_bytes key, struct greydb_value *value_r,
 	enum grey_status status;
 	char *copy;
 
-	if (handle->library != NULL)
+	if (handle->mode == GREYDB_FILL)
 		return fetch_from_library(handle->library, key, value_r, err);
-	status = grey_gdbm_find(&handle->file, key, &value, err);
+	status = look_again(handle, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_find(&handle->file, key, &value, err);
 	if (status != GREY_OK)
 		return status;
 	copy = malloc(value.size + 1);
@@ -226,12 +270,15 @@ store_simply(struct handle *handle, struct grey_bytes key,
 	struct grey_bytes old;
 	enum grey_status status;
 
-	if (handle->library != NULL)
+	if (handle->mode == GREYDB_FILL)
 		return GREY_NOT_FOUND;
-	status = grey_gdbm_find(&handle->file, key, &old, err);
+	status = look_again(handle, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_find(&handle->file, key, &old, err);
 	if (status == GREY_OK && old.size == value.size)
 		status = grey_gdbm_replace(&handle->file, value, err);
-	else if (status == GREY_NOT_FOUND)
+	/* Not beside libgdbm, which remembers buckets. */
+	else if (status == GREY_NOT_FOUND && handle->library == NULL)
 		status = grey_gdbm_insert(&handle->file, key, value, err);
 	else if (status == GREY_OK)
 		return GREY_NOT_FOUND;
@@ -257,7 +304,7 @@ driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
 	if (status != GREY_NOT_FOUND)
 		return status;
 	handle->moved |= may_split(handle);
-	status = open_library(handle, err);
+	status = engage_library(handle, key, true, err);
 	if (status != GREY_OK)
 		return status;
 	if (gdbm_store(handle->library, datum_of(key), datum_of(value),
@@ -274,14 +321,8 @@ driver_admit(void *arg, struct grey_bytes key, int64_t records,
     struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = GREY_OK;
+	enum grey_status status = look_again(handle, err);
 
-	/* What libgdbm has changed must be read again. */
-	if (handle->library != NULL) {
-		const int fd = handle->file.fd;
-		grey_gdbm_end(&handle->file);
-		status = grey_gdbm_header(fd, &handle->file, err);
-	}
 	return status == GREY_OK ?
 	    grey_gdbm_admit(&handle->file, key, records, err) :
 	    status;
@@ -291,7 +332,7 @@ static enum grey_status
 driver_remove(void *arg, struct grey_bytes key, struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = open_library(handle, err);
+	enum grey_status status = engage_library(handle, key, false, err);
 
 	if (status != GREY_OK)
 		return status;
@@ -358,6 +399,7 @@ struct walk {
 	bool misplaced; /* visit only those now */
 	bool met_misplaced;
 	struct grey_gdbm_cover cover; /* of a rescue */
+	bool quiet;                   /* what is lost here was told before */
 	greydb_visit_fn *visit;
 	void *arg;
 	struct greydb_walk *result;
@@ -370,7 +412,7 @@ pass_over(struct walk *walk, enum grey_status status,
 {
 	if (status != GREY_DAMAGED || !walk->rescue)
 		return status;
-	if (walk->misplaced)
+	if (walk->misplaced || walk->quiet)
 		return GREY_OK;
 	walk->result->lost++;
 	if (walk->result->watch.problem != NULL)
@@ -418,6 +460,34 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 }
 
 static enum grey_status
+walk_bucket(struct walk *walk, const struct grey_gdbm_bucket *bucket,
+    struct grey_error *err)
+{
+	enum grey_status status = GREY_OK;
+
+	for (uint32_t i = 0; status == GREY_OK && i < walk->file.elements; i++)
+		status = walk_element(walk, bucket, i, err);
+	return status;
+}
+
+/*
+ * A bucket that cannot be right was counted as lost; of what it holds, each
+ * record still tells by itself whether it is one.
+ */
+static enum grey_status
+walk_bad_bucket(struct walk *walk, const struct grey_gdbm_bucket *bucket,
+    struct grey_error *err)
+{
+	const bool quiet = walk->quiet;
+	enum grey_status status;
+
+	walk->quiet = true;
+	status = walk_bucket(walk, bucket, err);
+	walk->quiet = quiet;
+	return status;
+}
+
+static enum grey_status
 walk_buckets(struct walk *walk, struct grey_error *err)
 {
 	struct grey_gdbm_bucket bucket;
@@ -430,7 +500,7 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 		    grey_gdbm_next_bucket(&walk->file, &entry, &bucket, err);
 		if (status == GREY_NOT_FOUND)
 			return GREY_OK;
-		if (status == GREY_OK && left-- == 0)
+		if (bucket.at != 0 && left-- == 0)
 			return pass_over(walk,
 			    grey_fail(err, GREY_DAMAGED,
 				"the directory leads to the same buckets again "
@@ -439,12 +509,13 @@ walk_buckets(struct walk *walk, struct grey_error *err)
 		if (status == GREY_OK && walk->rescue)
 			grey_gdbm_cover_bucket(&walk->file, &walk->cover,
 			    &bucket);
-		if (status != GREY_OK)
+		if (status == GREY_OK)
+			status = walk_bucket(walk, &bucket, err);
+		else {
 			status = pass_over(walk, status, err);
-		else
-			for (uint32_t i = 0;
-			     status == GREY_OK && i < walk->file.elements; i++)
-				status = walk_element(walk, &bucket, i, err);
+			if (status == GREY_OK && bucket.at != 0)
+				status = walk_bad_bucket(walk, &bucket, err);
+		}
 		if (status != GREY_OK)
 			return status;
 	}
@@ -479,6 +550,41 @@ rescue(struct walk *walk, struct grey_error *err)
 	return status;
 }
 
+/*
+ * The header is wrong, and so may be the directory: all buckets are looked for.
+ * That is one loss, which err tells, and GREY_DAMAGED if there are none.
+ */
+static enum grey_status
+rescue_without_header(struct walk *walk, struct grey_error *err)
+{
+	static const size_t sizes[] = { BLOCK_SIZE, 512, 1024, 2048, 8192,
+		16384, 32768, 65536 };
+	const int fd = walk->file.fd;
+	enum grey_status status = GREY_OK;
+
+	walk->quiet = true;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) &&
+	     status == GREY_OK && walk->result->records == 0;
+	     i++) {
+		struct grey_error why = { .text = "" };
+
+		grey_gdbm_end(&walk->file);
+		status = grey_gdbm_guess(fd, sizes[i], &walk->file, &why);
+		if (status == GREY_OK)
+			status = grey_gdbm_cover_init(&walk->file, &walk->cover,
+			    &why);
+		if (status == GREY_OK)
+			status = grey_gdbm_salvage(&walk->file, &walk->cover,
+			    visit_salvaged, walk, &why);
+		grey_gdbm_cover_free(&walk->cover);
+		if (status != GREY_OK)
+			*err = why;
+	}
+	walk->result->lost = walk->result->records > 0;
+	return status == GREY_OK && walk->result->records == 0 ? GREY_DAMAGED :
+								 status;
+}
+
 static enum grey_status
 driver_walk(int fd, bool rescued, greydb_visit_fn *visit, void *arg,
     struct greydb_walk *result, struct grey_error *err)
@@ -491,7 +597,9 @@ driver_walk(int fd, bool rescued, greydb_visit_fn *visit, void *arg,
 
 	result->records = result->lost = 0;
 	status = grey_gdbm_begin(fd, &walk.file, err);
-	if (status == GREY_OK)
+	if (status == GREY_DAMAGED && rescued)
+		status = rescue_without_header(&walk, err);
+	else if (status == GREY_OK)
 		status =
 		    rescued ? rescue(&walk, err) : walk_buckets(&walk, err);
 	grey_gdbm_end(&walk.file);

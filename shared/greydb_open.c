@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,12 +169,17 @@ greydb_settle(struct greydb *db)
 static void
 log_loss(const struct greydb *db, const struct greydb_rewrite *rewrite)
 {
+	char of[32] = "";
+
+	if (rewrite->records < rewrite->expected)
+		(void)snprintf(of, sizeof(of), " of %lld",
+		    (long long)rewrite->expected);
 	grey_session_log(db->session,
 	    "database '%s/%s' was damaged%s%s; "
-	    "%lld records were saved, the old file is kept as '%s'",
+	    "%lld records%s were saved, the old file is kept as '%s'",
 	    db->path->directory, db->path->file,
 	    rewrite->why.text[0] != '\0' ? ": " : "", rewrite->why.text,
-	    (long long)rewrite->records, rewrite->kept);
+	    (long long)rewrite->records, of, rewrite->kept);
 }
 
 /* Takes the driver of a file that is not open; any for one that is missing. */
@@ -227,6 +233,7 @@ rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
 	enum grey_status status;
 
 	drop_handle(db);
+	db->batch = false;
 	status = find_driver(db, err);
 	if (status != GREY_OK)
 		return status;
@@ -235,6 +242,7 @@ rewrite_file(struct greydb *db, struct greydb_rewrite *rewrite,
 	db->recovered = true;
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
+	rewrite->expected = pending.records;
 	status = greydb_rebuild(&place, rewrite, err);
 	db->journal.records = rewrite->records;
 	if (status == GREY_OK)

@@ -17,13 +17,14 @@ struct greydb {
 	struct grey_journal journal;
 	int lock;
 	bool batch;
-	bool damaged;   /* met in a batch */
+	bool damaged;   /* met in a batch that is not written yet */
 	bool recovered; /* once is enough */
 };
 
 /*
  * Rebuilds the file, completes what the journal holds, and opens it again;
- * logs why.  Returns GREY_OK, GREY_INVALID, GREY_FAILED.
+ * logs why.  It ends a batch, whose changes are each done or not: what follows
+ * is announced one by one.  Returns GREY_OK, GREY_INVALID, GREY_FAILED.
  */
 enum grey_status
 greydb_recover(struct greydb *db, const char *why, struct grey_error *err);
