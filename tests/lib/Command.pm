@@ -163,7 +163,7 @@ sub small_disk
 }
 END {
 	my $status = $?;
-	system('umount', '-l', $_) for @disks;
+	system("umount -l '$_' 2>/dev/null") for @disks;
 	$? = $status;
 }
 
