@@ -120,11 +120,13 @@ demo: deps
 
 ## make check        all tests
 check: deps
+	@tests/deps check
 	@$(MAKE) --no-print-directory run-tests
 
 .PHONY: run-tests
 run-tests: all $(UNIT_TESTS) $(BERKELEY_TESTS) $(TEST_PROGRAMS) $(PRELOADED) \
-    $(BENCH_PROGRAMS) $(BUILD)/tests/stress
+    $(BENCH_PROGRAMS) $(BUILD)/tests/stress \
+    $(if $(filter build,$(BUILD)),fuzz-targets-if-possible)
 	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
 	    $(UNIT_TESTS) $(BERKELEY_TESTS) $(wildcard tests/*.t)
 
@@ -191,8 +193,9 @@ check-sanitize: deps
 ## make check-valgrind  the unit tests, and some of the command's and of Exim's,
 ##                   under valgrind's memcheck
 # The processes of killed.t end themselves in the midst of a call of libgdbm,
-# which then holds memory that nothing points to.
-VALGRIND_TESTS	= $(filter-out %/killed.t,$(UNIT_TESTS)) \
+# which then holds memory that nothing points to; those of corrupt.t have only
+# five seconds.
+VALGRIND_TESTS	= $(filter-out %/killed.t %/corrupt.t,$(UNIT_TESTS)) \
 		  tests/command-decision.t tests/exim-errors.t \
 		  tests/exim-failure.t tests/exim-greylist.t \
 		  tests/exim-matrix.t
@@ -201,6 +204,46 @@ check-valgrind: deps
 	@tests/deps valgrind
 	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(TEST_PROGRAMS)
 	tests/valgrind $(BUILD) $(VALGRIND_TESTS)
+
+## make corrupt      5000 damaged files, and what becomes of each (5 minutes)
+.PHONY: corrupt
+corrupt: deps
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/corrupt.t
+	EXIGREY_CORRUPTIONS=5000 EXIGREY_BUILD=$(BUILD) $(BUILD)/tests/corrupt.t
+
+## make fuzz         give the parsers and the GDBM driver nonsense, for SECONDS
+##                   (600) each, two at a time (30 minutes; needs clang)
+SECONDS		= 600
+FUZZ		= build/fuzz
+FUZZ_TARGETS	= $(patsubst tests/fuzz/%.c,$(FUZZ)/targets/%, \
+		  $(wildcard tests/fuzz/*.c))
+FUZZ_SANITIZERS	= address,undefined
+FUZZ_CFLAGS	= -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+		  -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS)
+.PHONY: fuzz fuzz-targets fuzz-targets-if-possible
+fuzz: deps
+	@tests/deps check
+	@tests/fuzz/possible
+	@$(MAKE) --no-print-directory fuzz-targets
+	@tests/fuzz/run $(FUZZ) $(SECONDS)
+
+# Everything anew, by clang and with its sanitizers.
+fuzz-targets:
+	@$(MAKE) --no-print-directory BUILD=$(FUZZ) CC=clang HARDENING= \
+	    LDFLAGS= CFLAGS='$(FUZZ_CFLAGS)' $(FUZZ_TARGETS)
+
+# If not, tests/fuzz.t says why.
+fuzz-targets-if-possible:
+	@! tests/fuzz/possible >/dev/null || \
+	    $(MAKE) --no-print-directory fuzz-targets
+
+FUZZED_OBJECTS	= $(SHARED_OBJECTS) $(patsubst %,$(BUILD)/objects/exigrey/%.o, \
+		  dump escape moment)
+$(BUILD)/targets/%: tests/fuzz/%.c $(FUZZED_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(COMMAND_CFLAGS) \
+	    -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $< $(FUZZED_OBJECTS) \
+	    -lgdbm $(COMMAND_LIBS)
 
 ## make check-matrix the same exigrey.so in this machine's Exim, in one built with
 ##                   GDBM, and in those of MATRIX (trixie sid), which are made
