@@ -237,8 +237,9 @@ grey_gdbm_salvage(struct grey_gdbm_file *file, struct grey_gdbm_cover *cover,
 	if (is_covered(cover, 0, 0))
 		return GREY_OK;
 	status = scan(&salvage, err);
-	qsort(salvage.candidates, salvage.count, sizeof(*salvage.candidates),
-	    compare);
+	if (salvage.count > 0)
+		qsort(salvage.candidates, salvage.count,
+		    sizeof(*salvage.candidates), compare);
 	for (size_t i = 0; i < salvage.count && status == GREY_OK; i++)
 		status = visit_candidate(&salvage, &salvage.candidates[i],
 		    visit, arg, err);
