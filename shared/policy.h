@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "bytes.h"
+#include "setting.h"
 #include "status.h"
 
 struct grey_policy {
@@ -24,6 +25,9 @@ struct grey_policy {
 
 /* Delay 10m (Exim::Grey), grey 24h, passed 36d, timeout 5s, pass on failure. */
 struct grey_policy grey_policy_default(void);
+
+/* What OPTIONS and the configuration file can set; one without a name ends. */
+extern const struct grey_setting grey_policy_settings[];
 
 /*
  * Changes the policy as the words "name=value" of text say: grey passed

@@ -16,6 +16,10 @@ my @io_parts = qw(dbpath session lockfile journal recover set_aside snapshot
 my @sources = sort glob('shared/*.[ch] dlfunc/*.[ch] exigrey/*.[ch]');
 my (%text, %includes);
 
+# The rules of the whole policy, and where rules and I/O meet.
+push @rules, qw(network fold triplet trust setting settings);
+my @meetings = qw(greylist known envelope config);
+
 for my $file (@sources) {
 	$text{$file} = Tree::slurp($file);
 	$includes{$file} =
@@ -65,7 +69,7 @@ sub headers
 my @shared = grep { /^shared/ } @sources;
 my @pure = files_of(@rules);
 my @io = files_of(@io_parts);
-my %placed = map { $_ => 1 } @pure, @io, files_of('greylist');
+my %placed = map { $_ => 1 } @pure, @io, files_of(@meetings);
 
 is(join(' ', grep { !$placed{$_} } @shared), '',
     'each file of shared/ has its place in a layer');
@@ -81,15 +85,19 @@ never('exigrey/ includes nothing of dlfunc/',
 
 never('rules include no I/O header', \@pure, qr{^(?:fcntl|unistd|time|gdbm|
     poll|dirent|syslog|sys/(?:stat|file|mman|uio|time|ioctl|socket))\.h$}x);
-never('rules include no I/O', \@pure, headers(@io_parts, 'greylist'));
+never('rules include no I/O', \@pure, headers(@io_parts, @meetings));
 is(uses(qr/\bFILE\b|\b(?:f?printf|fputs|puts|perror)\s*\(/, @pure), '',
     'rules use stdio for text in memory only');
 never('I/O includes no rules', \@io,
-    headers(qw(record verdict policy key duration greylist)));
+    headers(qw(record verdict policy key duration network fold triplet trust
+    setting settings), @meetings));
 never('only greydb_gdbm.c includes <gdbm.h>',
     [grep { $_ ne 'shared/greydb_gdbm.c' } @sources], qr/^gdbm\.h$/);
 never('only greydb_bdb.c includes <db.h>',
     [grep { $_ ne 'shared/greydb_bdb.c' } @sources], qr/^db\.h$/);
+
+never('only config.c includes <ini.h>',
+    [grep { $_ ne 'shared/config.c' } @sources], qr/^ini\.h$/);
 
 is(uses(qr/\b(?:time\s*\((?:NULL|0|&)|gettimeofday|CLOCK_REALTIME\w*|
     timespec_get|ftime\b)/x, @shared), '', 'shared/ reads no wall clock');
