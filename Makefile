@@ -7,6 +7,7 @@ SBINDIR		= $(PREFIX)/sbin
 MANDIR		= $(PREFIX)/share/man
 UNITDIR		= $(PREFIX)/lib/systemd/system
 CRONDIR		= /etc/cron.d
+SYSCONFDIR	= /etc
 COMPLETIONDIR	= $(PREFIX)/share/bash-completion/completions
 DESTDIR		=
 
@@ -37,6 +38,7 @@ ALL_CFLAGS	= -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -fPIC \
 		  -fvisibility=hidden -ffunction-sections -MMD -MP -Ishared \
 		  -DEXIGREY_VERSION='"$(VERSION)"' \
 		  -DSPOOL_DIRECTORY='"$(SPOOL_DIRECTORY)"' \
+		  -DCONFIG_FILE='"$(SYSCONFDIR)/exigrey.conf"' \
 		  $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
 ALL_LDFLAGS	= $(LINK_HARDENING) -Wl,--gc-sections $(LDFLAGS)
 FLAGS		= $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)

@@ -1,6 +1,6 @@
 #include "greylist.h"
 
-#include <string.h>
+#include "known.h"
 
 static struct greydb_settings
 settings_of(const struct greylist_request *request)
@@ -10,63 +10,6 @@ settings_of(const struct greylist_request *request)
 		.sync = request->policy.sync,
 		.create = true,
 		.read_only = request->dry_run };
-}
-
-/* What is known of one of the two keys that a check looks at. */
-struct known {
-	struct grey_item_key key;
-	struct greydb_value value; /* what the record points into */
-	struct grey_record memory;
-	struct grey_record *record; /* NULL: unknown */
-};
-
-/* A value that does not parse counts as unknown, and is reported. */
-static void
-parse(struct grey_session *session, const struct grey_dbpath *path,
-    struct known *known)
-{
-	struct grey_error why;
-
-	known->record = NULL;
-	if (known->value.data == NULL)
-		return;
-	if (grey_record_parse(greydb_value_bytes(&known->value), &known->memory,
-		&why) == GREY_OK)
-		known->record = &known->memory;
-	else
-		grey_session_log(session,
-		    "database '%s/%s' has a record "
-		    "that does not parse (%s): it counts as unknown; see "
-		    "exigrey show",
-		    path->directory, path->file, why.text);
-}
-
-static enum grey_status
-fetch(struct grey_session *session, const struct grey_dbpath *path,
-    struct greydb *db, struct known *known, struct grey_error *err)
-{
-	enum grey_status status;
-
-	status = greydb_fetch(db, known->key.bytes, &known->value, err);
-	if (status != GREY_OK && status != GREY_NOT_FOUND)
-		return status;
-	parse(session, path, known);
-	return GREY_OK;
-}
-
-static enum grey_status
-store(struct greydb *db, const struct known *known,
-    const struct grey_record *record, struct grey_error *err)
-{
-	char buffer[GREY_VALUE_MAX];
-	struct grey_bytes value;
-	enum grey_status status;
-
-	status =
-	    grey_record_format(record, known->value.size, buffer, &value, err);
-	return status == GREY_OK ?
-	    greydb_store(db, known->key.bytes, value, err) :
-	    status;
 }
 
 static struct greylist_answer
@@ -82,8 +25,8 @@ answer_of(const struct grey_verdict *verdict)
 
 /* The rules, over what was found. */
 static void
-judge(const struct greylist_request *request, const struct known *item,
-    const struct known *suffix, struct grey_verdict *verdict_r)
+judge(const struct greylist_request *request, const struct grey_known *item,
+    const struct grey_known *suffix, struct grey_verdict *verdict_r)
 {
 	const bool has_suffix = request->key.suffix.size > 0;
 
@@ -98,8 +41,8 @@ judge(const struct greylist_request *request, const struct known *item,
 /* Decides without the lock and stores nothing. */
 static enum grey_status
 check_dry(struct grey_session *session, const struct grey_dbpath *path,
-    const struct greylist_request *request, struct known *item,
-    struct known *suffix, struct grey_verdict *verdict_r,
+    const struct greylist_request *request, struct grey_known *item,
+    struct grey_known *suffix, struct grey_verdict *verdict_r,
     struct grey_error *err)
 {
 	const struct greydb_settings settings = settings_of(request);
@@ -111,10 +54,8 @@ check_dry(struct grey_session *session, const struct grey_dbpath *path,
 	    request->key.suffix.size > 0 ? 2 : 1, values, err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		return status;
-	item->value = values[0];
-	suffix->value = values[1];
-	parse(session, path, item);
-	parse(session, path, suffix);
+	grey_known_take(item, session, path, values[0]);
+	grey_known_take(suffix, session, path, values[1]);
 	judge(request, item, suffix, verdict_r);
 	return GREY_OK;
 }
@@ -123,63 +64,51 @@ check_dry(struct grey_session *session, const struct grey_dbpath *path,
 static enum grey_status
 decide(struct grey_session *session, const struct grey_dbpath *path,
     const struct greylist_request *request, struct greydb *db,
-    struct known *item, struct known *suffix, struct grey_verdict *verdict_r,
-    struct grey_error *err)
+    struct grey_known *item, struct grey_known *suffix,
+    struct grey_verdict *verdict_r, struct grey_error *err)
 {
 	enum grey_status status;
 
 	if (request->key.suffix.size > 0) {
-		status = fetch(session, path, db, suffix, err);
+		status = grey_known_fetch(suffix, session, path, db, err);
 		if (status != GREY_OK)
 			return status;
 		if (grey_judge_suffix(suffix->record, &request->policy,
 			request->now, verdict_r))
 			return GREY_OK;
 	}
-	status = fetch(session, path, db, item, err);
+	status = grey_known_fetch(item, session, path, db, err);
 	if (status == GREY_OK)
 		judge(request, item, suffix, verdict_r);
 	return status;
 }
 
-static bool
-is_full(const struct greylist_request *request, const struct greydb *db,
-    const struct known *item)
-{
-	return request->policy.max_records > 0 && item->value.data == NULL &&
-	    greydb_records(db) >= request->policy.max_records;
-}
-
 static enum grey_status
 carry_out(const struct grey_dbpath *path,
     const struct greylist_request *request, struct greydb *db,
-    const struct known *item, const struct known *suffix,
+    const struct grey_known *item, const struct grey_known *suffix,
     const struct grey_verdict *verdict, struct grey_error *err)
 {
+	const int64_t most = request->policy.max_records;
 	enum grey_status status = GREY_OK;
 
 	if (verdict->store_item) {
-		if (is_full(request, db, item))
-			return grey_fail(err, GREY_FULL,
-			    "database '%s/%s' has "
-			    "%lld records, max_records is %lld: run "
-			    "exigrey purge, or raise it",
-			    path->directory, path->file,
-			    (long long)greydb_records(db),
-			    (long long)request->policy.max_records);
-		status = store(db, item, &verdict->item, err);
+		status = grey_known_room(item, path, db, most, err);
+		if (status == GREY_OK)
+			status =
+			    grey_known_store(item, db, &verdict->item, err);
 	}
 	/* With max_records reached there is no whitelisting; mail passes. */
 	if (status == GREY_OK && verdict->store_suffix &&
-	    !is_full(request, db, suffix))
-		status = store(db, suffix, &verdict->suffix, err);
+	    grey_known_room(suffix, path, db, most, NULL) == GREY_OK)
+		status = grey_known_store(suffix, db, &verdict->suffix, err);
 	return status;
 }
 
 static enum grey_status
 check_stored(struct grey_session *session, const struct grey_dbpath *path,
-    const struct greylist_request *request, struct known *item,
-    struct known *suffix, struct grey_verdict *verdict_r,
+    const struct greylist_request *request, struct grey_known *item,
+    struct grey_known *suffix, struct grey_verdict *verdict_r,
     struct grey_error *err)
 {
 	const struct greydb_settings settings = settings_of(request);
@@ -203,7 +132,8 @@ greylist_check(struct grey_session *session, const struct grey_dbpath *path,
     const struct greylist_request *request, struct greylist_answer *answer_r,
     struct grey_error *err)
 {
-	struct known item = { .record = NULL }, suffix = { .record = NULL };
+	struct grey_known item = { .record = NULL },
+			  suffix = { .record = NULL };
 	struct grey_verdict verdict;
 	enum grey_status status;
 
@@ -212,10 +142,9 @@ greylist_check(struct grey_session *session, const struct grey_dbpath *path,
 		status = grey_policy_check(&request->policy, err);
 	if (status != GREY_OK)
 		return status;
-	status = grey_item_key_init(&item.key, request->key.item, err);
+	status = grey_known_init(&item, request->key.item, err);
 	if (status == GREY_OK)
-		status =
-		    grey_item_key_init(&suffix.key, request->key.suffix, err);
+		status = grey_known_init(&suffix, request->key.suffix, err);
 	if (status == GREY_OK)
 		status = request->dry_run ? check_dry(session, path, request,
 						&item, &suffix, &verdict, err) :
@@ -223,10 +152,8 @@ greylist_check(struct grey_session *session, const struct grey_dbpath *path,
 						&item, &suffix, &verdict, err);
 	if (status == GREY_OK)
 		*answer_r = answer_of(&verdict);
-	greydb_value_free(&item.value);
-	greydb_value_free(&suffix.value);
-	grey_item_key_free(&item.key);
-	grey_item_key_free(&suffix.key);
+	grey_known_free(&item);
+	grey_known_free(&suffix);
 	return status;
 }
 

@@ -1,0 +1,397 @@
+#include "envelope.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fold.h"
+#include "known.h"
+#include "network.h"
+#include "triplet.h"
+#include "trust.h"
+
+/* One check while it goes on. */
+struct check {
+	struct grey_session *session;
+	const struct grey_dbpath *path;
+	const struct grey_settings *settings;
+	const struct grey_envelope *envelope;
+	struct greydb_settings how;
+	struct greydb *db; /* NULL: dry run */
+	struct grey_network address, network;
+	struct grey_bytes sender, recipients; /* in lower case, if wanted */
+	char *memory;                         /* of both, and of the item */
+	char *item;
+	size_t item_size;
+	bool first_pass; /* of one of the recipients */
+	struct grey_answer answer;
+};
+
+enum grey_status
+grey_settings_path(const struct grey_settings *settings, const char *spool,
+    struct grey_dbpath *path_r, struct grey_error *err)
+{
+	const char *directory = settings->directory;
+	char name[2 * GREY_SETTING_TEXT + 1];
+
+	if (directory[0] == '\0' && spool == NULL)
+		directory = GREY_STATE_DIRECTORY;
+	if (directory[0] == '\0' || strchr(settings->db, '/') != NULL)
+		return grey_dbpath_resolve(settings->db,
+		    spool != NULL ? spool : "", path_r, err);
+	(void)snprintf(name, sizeof(name), "%s/%s", directory, settings->db);
+	return grey_dbpath_resolve(name, "", path_r, err);
+}
+
+/* Fetches what is known of an item, from the open database or beside it. */
+static enum grey_status
+fetch(const struct check *check, struct grey_known *known, const char *item,
+    size_t size, struct grey_error *err)
+{
+	struct greydb_value value = { NULL, 0 };
+	enum grey_status status;
+
+	status = grey_known_init(known, (struct grey_bytes){ item, size }, err);
+	if (status != GREY_OK)
+		return status;
+	if (check->db != NULL)
+		return grey_known_fetch(known, check->session, check->path,
+		    check->db, err);
+	status = greydb_peek(check->session, check->path, &check->how,
+	    &known->key.bytes, 1, &value, err);
+	if (status != GREY_OK && status != GREY_NOT_FOUND)
+		return status;
+	grey_known_take(known, check->session, check->path, value);
+	return GREY_OK;
+}
+
+/* Stores a record, unless this is a dry run. */
+static enum grey_status
+store(const struct check *check, const struct grey_known *known,
+    const struct grey_record *record, struct grey_error *err)
+{
+	enum grey_status status;
+
+	if (check->db == NULL)
+		return GREY_OK;
+	status = grey_known_room(known, check->path, check->db,
+	    check->settings->policy.max_records, err);
+	return status == GREY_OK ?
+	    grey_known_store(known, check->db, record, err) :
+	    status;
+}
+
+/* Judges by the record of an address or network; *decided_r: that was all. */
+static enum grey_status
+judge_client(struct check *check, const struct grey_network *client,
+    bool *decided_r, struct grey_error *err)
+{
+	const int64_t now = check->envelope->now;
+	char item[GREY_NETWORK_TEXT];
+	struct grey_known known = { .record = NULL };
+	struct grey_record record;
+	enum grey_trust trust = GREY_TRUST_UNKNOWN;
+	enum grey_status status;
+
+	(void)grey_network_item(client, item);
+	status = fetch(check, &known, item, strlen(item), err);
+	if (status == GREY_OK)
+		trust =
+		    grey_trust_of(known.record, &check->settings->policy, now);
+	*decided_r = trust != GREY_TRUST_UNKNOWN;
+	if (trust == GREY_TRUST_TRAPPED)
+		check->answer.outcome = GREY_CLIENT_TRAPPED;
+	else if (trust != GREY_TRUST_UNKNOWN) {
+		check->answer = (struct grey_answer){ .pass = true,
+			.outcome = trust == GREY_TRUST_KEPT ?
+			    GREY_CLIENT_KEPT :
+			    GREY_CLIENT_AUTO };
+		record = *known.record;
+		record.used = now;
+		grey_record_count(&record);
+		status = store(check, &known, &record, err);
+	}
+	grey_known_free(&known);
+	return status;
+}
+
+static struct grey_answer
+answer_of(const struct grey_verdict *verdict, const struct grey_record *record,
+    int64_t now)
+{
+	static const enum grey_outcome outcomes[] = { [GREY_NEW] =
+							  GREY_MAIL_NEW,
+		[GREY_EARLY] = GREY_MAIL_EARLY,
+		[GREY_PASSED] = GREY_MAIL_PASSED,
+		[GREY_KEPT] = GREY_MAIL_KEPT };
+	struct grey_answer answer = { .pass = verdict->pass,
+		.outcome = outcomes[verdict->reason],
+		.wait = verdict->wait };
+
+	if (verdict->pass) {
+		answer.count = record->count;
+		answer.first_pass =
+		    record->count == 0 && verdict->reason == GREY_PASSED;
+		if (answer.first_pass && now > record->created)
+			answer.waited = now - record->created;
+	}
+	return answer;
+}
+
+/* Who must wait decides, and of those who waits longest. */
+static bool
+decides(const struct grey_answer *answer, const struct grey_answer *than)
+{
+	if (answer->pass != than->pass)
+		return !answer->pass;
+	return answer->wait > than->wait;
+}
+
+static enum grey_status
+judge_item(struct check *check, struct grey_bytes item, bool is_first,
+    struct grey_error *err)
+{
+	const int64_t now = check->envelope->now;
+	struct grey_known known = { .record = NULL };
+	struct grey_verdict verdict;
+	struct grey_answer answer;
+	enum grey_status status;
+
+	status = fetch(check, &known, item.data, item.size, err);
+	if (status != GREY_OK)
+		goto out;
+	grey_judge_item(known.record, false, NULL, &check->settings->policy,
+	    now, &verdict);
+	answer = answer_of(&verdict, known.record, now);
+	if (verdict.store_item)
+		status = store(check, &known, &verdict.item, err);
+	check->first_pass = check->first_pass || answer.first_pass;
+	if (is_first || decides(&answer, &check->answer))
+		check->answer = answer;
+out:
+	grey_known_free(&known);
+	return status;
+}
+
+/*
+ * Takes the next recipient off *list.  One ends at a "," behind its "@": a
+ * local part may hold a comma.  Returns false at the end.
+ */
+static bool
+next_recipient(struct grey_bytes *list, struct grey_bytes *one_r)
+{
+	struct grey_bytes rest = *list;
+	bool at = false;
+
+	while (rest.size > 0 && strchr(" ,\n", rest.data[0]) != NULL) {
+		rest.data++;
+		rest.size--;
+	}
+	*one_r = (struct grey_bytes){ rest.data, 0 };
+	for (; one_r->size < rest.size; one_r->size++) {
+		const char c = rest.data[one_r->size];
+
+		if (at && (c == ',' || c == ' ' || c == '\n'))
+			break;
+		at = at || c == '@';
+	}
+	list->data = rest.data + one_r->size;
+	list->size = rest.size - one_r->size;
+	return one_r->size > 0;
+}
+
+static enum grey_status
+judge_recipient(struct check *check, struct grey_bytes recipient, bool is_first,
+    struct grey_error *err)
+{
+	const struct grey_settings *settings = check->settings;
+	char address[GREY_ADDRESS_TEXT], folded[GREY_FOLD_MAX];
+	struct grey_triplet triplet = { .client = grey_bytes_of(
+					    grey_address_text(&check->network,
+						address)),
+		.sender = check->sender,
+		.recipient = recipient };
+	struct grey_bytes item;
+	enum grey_status status;
+
+	if (settings->fold_sender)
+		triplet.sender =
+		    grey_fold_sender(check->sender, recipient, folded);
+	status = grey_triplet_item((enum grey_triplet_kind)settings->key,
+	    &triplet, check->item, check->item_size, &item, err);
+	return status == GREY_OK ? judge_item(check, item, is_first, err) :
+				   status;
+}
+
+static enum grey_status
+judge_recipients(struct check *check, struct grey_error *err)
+{
+	struct grey_bytes list = check->recipients, recipient;
+	enum grey_status status = GREY_OK;
+	bool is_first = true;
+
+	while (status == GREY_OK &&
+	    (next_recipient(&list, &recipient) || is_first)) {
+		status = judge_recipient(check, recipient, is_first, err);
+		is_first = false;
+	}
+	return status;
+}
+
+static enum grey_status
+give_credit(const struct check *check, struct grey_error *err)
+{
+	const struct grey_settings *settings = check->settings;
+	char item[GREY_NETWORK_TEXT];
+	struct grey_known known = { .record = NULL };
+	struct grey_record credit;
+	enum grey_status status;
+
+	(void)grey_network_item(&check->network, item);
+	status = fetch(check, &known, item, strlen(item), err);
+	if (status == GREY_OK &&
+	    grey_trust_credit(known.record, &settings->policy,
+		settings->autowhitelist, check->envelope->now, &credit))
+		status = store(check, &known, &credit, err);
+	grey_known_free(&known);
+	/* With max_records reached nobody earns trust; mail passes. */
+	return status == GREY_FULL ? GREY_OK : status;
+}
+
+static enum grey_status
+judge(struct check *check, struct grey_error *err)
+{
+	enum grey_status status;
+	bool decided;
+
+	status = judge_client(check, &check->address, &decided, err);
+	if (status == GREY_OK && !decided &&
+	    check->network.prefix != check->address.prefix)
+		status = judge_client(check, &check->network, &decided, err);
+	if (status == GREY_OK && !decided)
+		status = judge_recipients(check, err);
+	if (status == GREY_OK && check->first_pass && check->db != NULL &&
+	    check->settings->autowhitelist > 0)
+		status = give_credit(check, err);
+	return status;
+}
+
+static enum grey_status
+judge_open(struct check *check, struct grey_error *err)
+{
+	enum grey_status status, closed;
+
+	if (check->envelope->dry_run)
+		return judge(check, err);
+	status = greydb_open(check->session, check->path, &check->how,
+	    &check->db, err);
+	if (status != GREY_OK)
+		return status;
+	status = judge(check, err);
+	closed = greydb_close(&check->db, status == GREY_OK ? err : NULL);
+	return status == GREY_OK ? closed : status;
+}
+
+static void
+copy_lower(char *to, struct grey_bytes from, bool lower)
+{
+	for (size_t i = 0; i < from.size; i++)
+		to[i] =
+		    (char)(lower && from.data[i] >= 'A' && from.data[i] <= 'Z' ?
+			    from.data[i] - 'A' + 'a' :
+			    from.data[i]);
+}
+
+/* Makes room for the parts as they are judged, and for an item of them. */
+static enum grey_status
+prepare(struct check *check, struct grey_error *err)
+{
+	const struct grey_envelope *envelope = check->envelope;
+	const bool lower = check->settings->lower_case;
+	const size_t sender = envelope->sender.size;
+	const size_t recipients = envelope->recipients.size;
+
+	if (sender > GREY_KEY_MAX || recipients > SIZE_MAX / 8)
+		return grey_fail(err, GREY_INVALID,
+		    "SENDER or RECIPIENT is too long");
+	check->item_size = GREY_ADDRESS_TEXT + 3 * (sender + recipients) + 3;
+	check->memory = malloc(sender + recipients + check->item_size);
+	if (check->memory == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	check->item = check->memory + sender + recipients;
+	copy_lower(check->memory, envelope->sender, lower);
+	copy_lower(check->memory + sender, envelope->recipients, lower);
+	check->sender = (struct grey_bytes){ check->memory, sender };
+	check->recipients =
+	    (struct grey_bytes){ check->memory + sender, recipients };
+	return GREY_OK;
+}
+
+enum grey_status
+grey_envelope_check(struct grey_session *session,
+    const struct grey_dbpath *path, const struct grey_settings *settings,
+    const struct grey_envelope *envelope, struct grey_answer *answer_r,
+    struct grey_error *err)
+{
+	struct check check = { .session = session,
+		.path = path,
+		.settings = settings,
+		.envelope = envelope,
+		.how = { .timeout = settings->policy.timeout,
+		    .now = envelope->now,
+		    .sync = settings->policy.sync,
+		    .create = true,
+		    .read_only = envelope->dry_run } };
+	enum grey_status status;
+
+	*answer_r = (struct grey_answer){ .pass = true };
+	if (envelope->client.size == 0)
+		return GREY_OK;
+	if (!grey_address_parse(envelope->client, &check.address))
+		return grey_fail(err, GREY_INVALID,
+		    "CLIENT '%.*s' is no IP address",
+		    (int)(envelope->client.size < 64 ? envelope->client.size :
+						       64),
+		    envelope->client.data);
+	if (envelope->sender.size == 0 && !settings->greylist_null_sender) {
+		answer_r->outcome = GREY_NULL_SENDER;
+		return GREY_OK;
+	}
+	check.network =
+	    grey_network_of(&check.address, (unsigned int)settings->ipv4_prefix,
+		(unsigned int)settings->ipv6_prefix);
+	status = grey_settings_check(settings, err);
+	if (status == GREY_OK)
+		status = prepare(&check, err);
+	if (status == GREY_OK)
+		status = judge_open(&check, err);
+	if (status == GREY_OK)
+		*answer_r = check.answer;
+	free(check.memory);
+	return status;
+}
+
+const char *
+grey_answer_text(const struct grey_answer *answer, char text[GREY_ANSWER_TEXT])
+{
+	static const char *const texts[] = { [GREY_LOCAL] = "local",
+		[GREY_NULL_SENDER] = "null sender",
+		[GREY_CLIENT_AUTO] = "auto",
+		[GREY_CLIENT_KEPT] = "keep",
+		[GREY_CLIENT_TRAPPED] = "trapped",
+		[GREY_MAIL_NEW] = "new",
+		[GREY_MAIL_EARLY] = "early",
+		[GREY_MAIL_PASSED] = "passed",
+		[GREY_MAIL_KEPT] = "keep" };
+	const char *name = texts[answer->outcome];
+
+	if (answer->outcome == GREY_MAIL_EARLY)
+		(void)snprintf(text, GREY_ANSWER_TEXT, "%s %lld", name,
+		    (long long)answer->wait);
+	else if (answer->outcome == GREY_MAIL_PASSED)
+		(void)snprintf(text, GREY_ANSWER_TEXT, "%s %lld", name,
+		    (long long)answer->count);
+	else
+		(void)snprintf(text, GREY_ANSWER_TEXT, "%s", name);
+	return text;
+}
