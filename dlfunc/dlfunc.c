@@ -7,21 +7,18 @@
  *	${dlfunc{SO}{record}{ITEM}{DB}}	the record, as ${lookup dbm} shows it
  *	${dlfunc{SO}{version}}
  *
+ * greylist and why, the whole policy, are in envelope.c.
+ *
  * Mail goes on: a database that cannot be used gives the answer that lets the
  * mail pass, and a line in the log.  Only a mistake in the configuration, and
  * on_failure=defer, make the expansion fail.
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "call.h"
 #include "duration.h"
-#include "exim.h"
 #include "greylist.h"
-
-typedef unsigned char uschar;
-
-#define EXPORT __attribute__((visibility("default")))
 
 EXPORT int unseen(uschar **yield, int argc, uschar *argv[]);
 EXPORT int seen(uschar **yield, int argc, uschar *argv[]);
@@ -38,85 +35,11 @@ struct call {
 	bool asks_only; /* no mail depends on it */
 };
 
-/* Exim copies what a call yields before it makes the next. */
-static char answer_text[GREY_VALUE_MAX];
-
-static int
-yields(uschar **yield, const char *text)
-{
-	(void)snprintf(answer_text, sizeof(answer_text), "%s", text);
-	*yield = (uschar *)answer_text;
-	return EXIM_OK;
-}
-
-static int
-fails(uschar **yield, const char *name, const char *message)
-{
-	char text[sizeof(((struct grey_error *)NULL)->text) + 32];
-
-	(void)snprintf(text, sizeof(text), "exigrey %s: %s", name, message);
-	exim_printable(answer_text, sizeof(answer_text), text);
-	*yield = (uschar *)answer_text;
-	return EXIM_FAIL;
-}
-
-static int64_t
-wall_clock(void)
-{
-	return (int64_t)time(NULL);
-}
-
-static void
-log_now(void *arg, const char *text)
-{
-	(void)arg;
-	exim_log(text, (long long)wall_clock());
-}
-
-static struct grey_session *
-session(void)
-{
-	static struct grey_session the_session;
-	static bool ready;
-
-	if (!ready) {
-		grey_session_init(&the_session, log_now, NULL);
-		ready = true;
-	}
-	return &the_session;
-}
-
-/* Argument number i, or NULL if it is not there or empty: its default. */
-static const char *
-argument(int argc, uschar *argv[], int i)
-{
-	return i < argc && argv[i][0] != '\0' ? (const char *)argv[i] : NULL;
-}
-
-static enum grey_status
-check_count(int argc, uschar *argv[], int most, const char *names,
-    struct grey_error *err)
-{
-	static const char *const ordinals[] = { "first", "second", "third",
-		"fourth", "fifth", "sixth", "seventh", "eighth" };
-
-	if (most > 0 && argc < 1)
-		return grey_fail(err, GREY_INVALID, "%.*s is missing",
-		    (int)strcspn(names, "}"), names);
-	if (argc > most)
-		return grey_fail(err, GREY_INVALID,
-		    "it takes %s%s; there is "
-		    "no %s argument ('%.64s')",
-		    most > 0 ? "{" : "no argument", names, ordinals[most],
-		    (const char *)argv[most]);
-	return GREY_OK;
-}
-
 static enum grey_status
 resolve(int argc, uschar *argv[], int i, struct grey_dbpath *path,
     struct grey_error *err)
 {
-	const char *name = argument(argc, argv, i);
+	const char *name = call_argument(argc, argv, i);
 
 	return grey_dbpath_resolve(name != NULL ? name : GREY_DB_DEFAULT,
 	    exim_spool_directory(), path, err);
@@ -150,23 +73,23 @@ static enum grey_status
 parse_call(const char *name, int argc, uschar *argv[], struct call *call,
     struct grey_error *err)
 {
-	const char *options = argument(argc, argv, 3);
+	const char *options = call_argument(argc, argv, 3);
 	struct greylist_request *request = &call->request;
 	enum grey_status status;
 
-	status =
-	    check_count(argc, argv, 5, "KEY}{DELAY}{DB}{OPTIONS}{SUFFIX}", err);
+	status = call_check_count(argc, argv, 5,
+	    "KEY}{DELAY}{DB}{OPTIONS}{SUFFIX}", err);
 	if (status != GREY_OK)
 		return status;
 	call->name = name;
 	call->asks_only = false;
 	*request = (struct greylist_request){ .key = key_of(argc, argv),
 		.policy = grey_policy_default(),
-		.now = wall_clock(),
+		.now = call_now(),
 		.dry_run = exim_host_checking() };
 	status = grey_key_check(&request->key, err);
 	if (status == GREY_OK)
-		status = parse_delay(argument(argc, argv, 1),
+		status = parse_delay(call_argument(argc, argv, 1),
 		    &request->policy.delay, err);
 	if (status == GREY_OK)
 		status = resolve(argc, argv, 2, &call->path, err);
@@ -178,13 +101,6 @@ parse_call(const char *name, int argc, uschar *argv[], struct call *call,
 	return status;
 }
 
-/* How much of a key a debug line shows. */
-static int
-shown(struct grey_bytes bytes)
-{
-	return bytes.size < 80 ? (int)bytes.size : 80;
-}
-
 static void
 debug_answer(const struct call *call, const struct greylist_answer *answer)
 {
@@ -192,9 +108,9 @@ debug_answer(const struct call *call, const struct greylist_answer *answer)
 
 	exim_debug("%s '%.*s' suffix '%.*s' in %s/%s: %s, %s (%lld s to go, "
 		   "count %lld)%s",
-	    call->name, shown(key->item), key->item.data, shown(key->suffix),
-	    key->suffix.data, call->path.directory, call->path.file,
-	    greylist_reason_text(answer->reason),
+	    call->name, call_shown(key->item), key->item.data,
+	    call_shown(key->suffix), key->suffix.data, call->path.directory,
+	    call->path.file, greylist_reason_text(answer->reason),
 	    answer->pass ? "pass" : "defer", (long long)answer->wait,
 	    (long long)answer->count,
 	    call->request.dry_run ? ", nothing stored" : "");
@@ -212,8 +128,8 @@ decide(const struct call *call, struct greylist_answer *answer,
 	enum grey_status status;
 	char line[sizeof(err->text) + 64];
 
-	status =
-	    greylist_check(session(), &call->path, &call->request, answer, err);
+	status = greylist_check(call_session(), &call->path, &call->request,
+	    answer, err);
 	if (status == GREY_OK) {
 		debug_answer(call, answer);
 		return true;
@@ -238,8 +154,8 @@ check(const char *name, const char *if_pass, const char *if_defer,
 
 	if (parse_call(name, argc, argv, &call, &err) != GREY_OK ||
 	    !decide(&call, &answer, &err))
-		return fails(yield, name, err.text);
-	return yields(yield, answer.pass ? if_pass : if_defer);
+		return call_fails(yield, name, err.text);
+	return call_yields(yield, answer.pass ? if_pass : if_defer);
 }
 
 int
@@ -263,13 +179,13 @@ exim_wait(uschar **yield, int argc, uschar *argv[])
 	char seconds[24];
 
 	if (parse_call("wait", argc, argv, &call, &err) != GREY_OK)
-		return fails(yield, "wait", err.text);
+		return call_fails(yield, "wait", err.text);
 	call.request.dry_run = call.asks_only = true;
 	if (!decide(&call, &answer, &err))
-		return fails(yield, "wait", err.text);
+		return call_fails(yield, "wait", err.text);
 	(void)snprintf(seconds, sizeof(seconds), "%lld",
 	    (long long)answer.wait);
-	return yields(yield, seconds);
+	return call_yields(yield, seconds);
 }
 
 int
@@ -282,8 +198,9 @@ record(uschar **yield, int argc, uschar *argv[])
 	struct grey_bytes text;
 	struct grey_error err;
 	enum grey_status status;
+	char answer_text[GREY_VALUE_MAX];
 
-	status = check_count(argc, argv, 2, "ITEM}{DB}", &err);
+	status = call_check_count(argc, argv, 2, "ITEM}{DB}", &err);
 	if (status == GREY_OK) {
 		key.item = grey_bytes_of((const char *)argv[0]);
 		status = grey_key_check(&key, &err);
@@ -291,22 +208,21 @@ record(uschar **yield, int argc, uschar *argv[])
 	if (status == GREY_OK)
 		status = resolve(argc, argv, 1, &path, &err);
 	if (status != GREY_OK)
-		return fails(yield, "record", err.text);
-	status = greylist_record(session(), &path,
+		return call_fails(yield, "record", err.text);
+	status = greylist_record(call_session(), &path,
 	    &(struct greydb_settings){ .timeout = policy.timeout,
-		.now = wall_clock(),
+		.now = call_now(),
 		.read_only = exim_host_checking() },
 	    key.item, &value, &err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
-		log_now(NULL, err.text);
+		exim_log(err.text, (long long)call_now());
 	text = grey_record_text(greydb_value_bytes(&value));
 	(void)snprintf(answer_text, sizeof(answer_text), "%.*s",
 	    (int)(text.size < sizeof(answer_text) ? text.size :
 						    sizeof(answer_text) - 1),
 	    text.size > 0 ? text.data : "");
 	greydb_value_free(&value);
-	*yield = (uschar *)answer_text;
-	return EXIM_OK;
+	return call_yields(yield, answer_text);
 }
 
 int
@@ -314,10 +230,10 @@ version(uschar **yield, int argc, uschar *argv[])
 {
 	struct grey_error err;
 
-	if (check_count(argc, argv, 0, "", &err) != GREY_OK)
-		return fails(yield, "version", err.text);
+	if (call_check_count(argc, argv, 0, "", &err) != GREY_OK)
+		return call_fails(yield, "version", err.text);
 	/* Called before the daemon forks, this saves each child the work. */
-	(void)session();
+	(void)call_session();
 	(void)exim_spool_directory();
-	return yields(yield, EXIGREY_VERSION);
+	return call_yields(yield, EXIGREY_VERSION);
 }

@@ -37,6 +37,9 @@ run_purge(struct invocation *run)
 }
 
 static const struct option_row purge_options[] = {
+	{ "configured", 0, NULL,
+	    "the database and lifetimes of exigrey.conf, as 'greylist' has "
+	    "them" },
 	{ "dry-run", 'n', NULL, "say how many, but delete nothing" },
 	{ NULL, 0, NULL, NULL }
 };
@@ -47,7 +50,7 @@ const struct command command_purge = {
 	.max = 0,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT | TAKES_LIFETIMES,
 	.options = purge_options,
-	.usage = "[--grey D] [--passed D] [--dry-run]",
+	.usage = "[--configured] [--grey D] [--passed D] [--dry-run]",
 	.summary = "delete what has expired (for cron: -q)",
 	.help =
 	    "Deletes the records that have expired. exigrey.so takes these"
@@ -55,5 +58,6 @@ const struct command command_purge = {
 	    "'allow' keeps stays, and so does what does not parse. Mail waits "
 	    "for some milliseconds only. Files that killed processes left "
 	    "half made beside the database go too.\n\n"
-	    "    exigrey -q purge --grey 24h --passed 36d\n",
+	    "    exigrey -q purge --grey 24h --passed 36d\n"
+	    "    exigrey -q purge --configured\n",
 };

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config.h"
 #include "dbpath.h"
 #include "editor.h"
 #include "output.h"
@@ -31,7 +32,8 @@ enum {
 	TAKES_LIFETIMES = 1 << 3, /* --grey, --passed */
 	TAKES_OUTPUT = 1 << 4,    /* --output */
 	HIDDEN = 1 << 5,          /* not for people: no help shows it */
-	LISTS = 1 << 6            /* prints records while it reads */
+	LISTS = 1 << 6,           /* prints records while it reads */
+	USES_POLICY = 1 << 7      /* -d is that of exigrey.conf, if not given */
 };
 
 /* An option; a table of them ends with one without a name. */
@@ -64,10 +66,12 @@ struct invocation {
 	int64_t now;                 /* seconds since 1970 */
 	struct grey_session session; /* with NEEDS_DATABASE */
 	struct grey_dbpath path;
-	struct output output; /* with TAKES_OUTPUT */
-	struct editor editor; /* edit's */
-	FILE *input;          /* import's */
-	int64_t expected;     /* records, see greydb.h */
+	struct grey_config config; /* exigrey.conf */
+	bool configured;           /* path is the database that it is for */
+	struct output output;      /* with TAKES_OUTPUT */
+	struct editor editor;      /* edit's */
+	FILE *input;               /* import's */
+	int64_t expected;          /* records, see greydb.h */
 };
 
 /* A row of the table; a command's file holds it. */

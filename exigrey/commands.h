@@ -27,6 +27,9 @@
 	ROW(unseen) \
 	ROW(seen) \
 	ROW(wait) \
+	ROW(greylist) \
+	ROW(why) \
+	ROW(config) \
 	ROW(complete) \
 	ROW(help)
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "complain.h"
+#include "configured.h"
 #include "identity.h"
 #include "options.h"
 #include "spool.h"
@@ -46,11 +47,58 @@ database_resolve(const struct invocation *run, const char *name,
 	return grey_dbpath_resolve(name, spool, path_r, err);
 }
 
+static bool
+is_same(const struct grey_dbpath *a, const struct grey_dbpath *b)
+{
+	return strcmp(a->file, b->file) == 0 &&
+	    strcmp(a->directory, b->directory) == 0;
+}
+
+/* Resolves a name.  Is that the database of the policy, *configured_r? */
+static enum grey_status
+resolve_name(const struct invocation *run, const char *name,
+    struct grey_dbpath *path_r, bool *configured_r, struct grey_error *err)
+{
+	const struct grey_settings *settings = &run->config.settings;
+	struct grey_dbpath policy;
+	enum grey_status status;
+
+	*configured_r = strcmp(name, settings->db) == 0;
+	if (*configured_r)
+		return configured_path(settings, path_r, err);
+	status = database_resolve(run, name, path_r, err);
+	/* Without a file the lifetimes are those of any database. */
+	if (status == GREY_OK && run->config.exists && name[0] == '/' &&
+	    configured_path(settings, &policy, NULL) == GREY_OK)
+		*configured_r = is_same(path_r, &policy);
+	return status;
+}
+
+/* name: NULL or empty for the default. */
+static enum grey_status
+find_database(struct invocation *run, const char *name, struct grey_error *err)
+{
+	const bool uses_policy = (run->command->needs & USES_POLICY) != 0 ||
+	    option_given(run, "configured");
+	enum grey_status status, readable;
+	struct grey_error why;
+
+	readable = configured_read(run, NULL, NULL, &why);
+	if (name == NULL || name[0] == '\0')
+		name = uses_policy ? run->config.settings.db : GREY_DB_DEFAULT;
+	status = resolve_name(run, name, &run->path, &run->configured, err);
+	/* A mistake there is none of a database that has no part in it. */
+	if (status == GREY_OK && readable != GREY_OK &&
+	    (uses_policy || run->configured || option_given(run, "config")))
+		return grey_fail(err, readable, "%s", why.text);
+	return status;
+}
+
 enum grey_status
 database_begin_named(struct invocation *run, const char *name,
     struct grey_error *err)
 {
-	enum grey_status status = database_resolve(run, name, &run->path, err);
+	enum grey_status status = find_database(run, name, err);
 
 	if (status == GREY_OK)
 		status = identity_assume(&run->path, err);
@@ -62,10 +110,7 @@ database_begin_named(struct invocation *run, const char *name,
 enum grey_status
 database_begin(struct invocation *run, struct grey_error *err)
 {
-	const char *name = option_value(run, "database");
-
-	return database_begin_named(run,
-	    name != NULL && name[0] != '\0' ? name : GREY_DB_DEFAULT, err);
+	return database_begin_named(run, option_value(run, "database"), err);
 }
 
 void
@@ -90,7 +135,8 @@ database_policy(const struct invocation *run, struct grey_policy *policy_r,
 {
 	enum grey_status status;
 
-	*policy_r = grey_policy_default();
+	*policy_r = run->configured ? run->config.settings.policy :
+				      grey_policy_default();
 	status = option_duration(run, "grey", &policy_r->grey, err);
 	return status == GREY_OK ?
 	    option_duration(run, "passed", &policy_r->passed, err) :

@@ -27,7 +27,10 @@ void database_end(struct invocation *run);
 struct greydb_settings
 database_settings(const struct invocation *run, bool create);
 
-/* The default policy with --grey, --passed.  GREY_OK or GREY_INVALID. */
+/*
+ * The policy of the database: what exigrey.conf says of it, or the default;
+ * with --grey, --passed.  Returns GREY_OK or GREY_INVALID.
+ */
 enum grey_status database_policy(const struct invocation *run,
     struct grey_policy *policy_r, struct grey_error *err);
 

@@ -16,6 +16,8 @@ static const struct option_row global_rows[] = {
 	{ "database", 'd', "DB",
 	    "a name in Exim's spool directory (default: "
 	    "seen), or a path that starts with / or ./" },
+	{ "config", 0, "FILE",
+	    "the configuration of the policy (default: " CONFIG_FILE ")" },
 	{ "quiet", 'q', NULL, "say nothing unless something fails" },
 	{ "help", 'h', NULL, "show this" },
 	{ "version", 0, NULL, "show the version" }, { NULL, 0, NULL, NULL }
@@ -53,10 +55,10 @@ static const struct option_row output_rows[] = {
 static const struct option_row lifetime_rows[] = {
 	{ "grey", 0, "D",
 	    "what never passed expires D after its creation "
-	    "(default: 24h; 0: never)" },
+	    "(default: 24h, or what exigrey.conf says; 0: never)" },
 	{ "passed", 0, "D",
 	    "what passed expires D after its last use "
-	    "(default: 36d; 0: never)" },
+	    "(default: 36d, or what exigrey.conf says; 0: never)" },
 	{ NULL, 0, NULL, NULL }
 };
 

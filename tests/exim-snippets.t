@@ -43,7 +43,7 @@ sub try_acl
 	my $exim = PrivateExim->new;
 	my @fit = ($exim->so, '2s', $exim->dir);
 	my $text = adapt($snippet->{text}, @fit);
-	my $greylists = $text =~ /\{(?:un)?seen\}/;
+	my $greylists = $text =~ /\{(?:(?:un)?seen|greylist)\}/;
 
 	$exim->{main} = join '', map { adapt($_, @fit) }
 	    main_of($snippet->{file});
