@@ -24,8 +24,9 @@ struct call {
 	struct grey_dbpath path;
 };
 
-/* Read at the first call, and again when the file has changed. */
+/* Read at the first call, and again when the files have changed. */
 static struct grey_config config;
+static struct grey_whitelist whitelist;
 
 static struct grey_bytes
 bytes_at(int argc, uschar *argv[], int i)
@@ -72,6 +73,9 @@ parse_call(int argc, uschar *argv[], struct call *call, struct grey_error *err)
 		    .now = call_now(),
 		    .dry_run = exim_host_checking() };
 	usable = read_config(options, &unusable);
+	if (usable == GREY_OK)
+		usable = grey_whitelist_read(&whitelist, &config.settings, NULL,
+		    NULL, &unusable);
 	call->settings = config.settings;
 	status = grey_settings_options(options, &call->settings, err);
 	if (status != GREY_OK)
@@ -90,7 +94,7 @@ decide(const struct call *call, struct grey_answer *answer,
     struct grey_error *err)
 {
 	return grey_envelope_check(call_session(), &call->path, &call->settings,
-	    &call->envelope, answer, err);
+	    &whitelist, &call->envelope, answer, err);
 }
 
 /* Whom it is about, and what was decided, in one line. */

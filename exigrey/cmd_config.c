@@ -96,6 +96,7 @@ const struct command command_config = {
 	.name = "config",
 	.run = run_config,
 	.max = 0,
+	.needs = USES_POLICY,
 	.options = config_options,
 	.usage = "[--check]",
 	.summary = "show what is configured, and from where",

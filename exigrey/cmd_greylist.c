@@ -33,7 +33,7 @@ decide(struct invocation *run, bool dry_run, struct grey_settings *settings,
 		status = grey_settings_check(settings, &err);
 	if (status == GREY_OK)
 		status = grey_envelope_check(&run->session, &run->path,
-		    settings, &envelope, answer_r, &err);
+		    settings, &run->whitelist, &envelope, answer_r, &err);
 	return status == GREY_OK ? EXIT_DONE :
 				   database_failed(run, status, &err);
 }

@@ -14,6 +14,7 @@
 #include "editor.h"
 #include "output.h"
 #include "session.h"
+#include "whitelist.h"
 
 /* Exit statuses. */
 enum {
@@ -33,7 +34,7 @@ enum {
 	TAKES_OUTPUT = 1 << 4,    /* --output */
 	HIDDEN = 1 << 5,          /* not for people: no help shows it */
 	LISTS = 1 << 6,           /* prints records while it reads */
-	USES_POLICY = 1 << 7      /* -d is that of exigrey.conf, if not given */
+	USES_POLICY = 1 << 7 /* its whitelists, and its -d if none is given */
 };
 
 /* An option; a table of them ends with one without a name. */
@@ -66,12 +67,13 @@ struct invocation {
 	int64_t now;                 /* seconds since 1970 */
 	struct grey_session session; /* with NEEDS_DATABASE */
 	struct grey_dbpath path;
-	struct grey_config config; /* exigrey.conf */
-	bool configured;           /* path is the database that it is for */
-	struct output output;      /* with TAKES_OUTPUT */
-	struct editor editor;      /* edit's */
-	FILE *input;               /* import's */
-	int64_t expected;          /* records, see greydb.h */
+	struct grey_config config;       /* exigrey.conf */
+	struct grey_whitelist whitelist; /* with USES_POLICY */
+	bool configured;      /* path is the database that it is for */
+	struct output output; /* with TAKES_OUTPUT */
+	struct editor editor; /* edit's */
+	FILE *input;          /* import's */
+	int64_t expected;     /* records, see greydb.h */
 };
 
 /* A row of the table; a command's file holds it. */

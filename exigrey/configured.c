@@ -26,6 +26,9 @@ configured_read(struct invocation *run, grey_mistake_fn *mistake, void *arg,
 	    option_given(run, "config"))
 		status = grey_fail(err, GREY_FAILED,
 		    "cannot open '%.300s': no such file", file);
+	if (status == GREY_OK && (run->command->needs & USES_POLICY) != 0)
+		status = grey_whitelist_read(&run->whitelist,
+		    &run->config.settings, mistake, arg, err);
 	return status;
 }
 

@@ -8,7 +8,8 @@
 const char *configured_file(const struct invocation *run);
 
 /*
- * Reads the file into run->config; mistake (may be NULL) is told of each.
+ * Reads the file into run->config, and, where the policy is used, whitelists;
+ * mistake (may be NULL) is told of each.
  * Returns as grey_config_read, but a file that --config names must exist.
  */
 enum grey_status configured_read(struct invocation *run,

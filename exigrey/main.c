@@ -150,6 +150,7 @@ main(int argc, char *argv[])
 	if (identity_check(&err) != GREY_OK)
 		return wrong_usage(&err);
 	status = finish_output(choose_command(&run, argc, argv));
+	grey_whitelist_free(&run.whitelist);
 	return output_end(&run.output, status == EXIT_DONE) ? status :
 							      EXIT_FAILED;
 }

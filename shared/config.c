@@ -205,14 +205,10 @@ read_file(struct grey_config *config, grey_mistake_fn *mistake, void *arg,
 	return status;
 }
 
-static bool
-is_unchanged(const struct grey_config *config, const char *file,
-    const struct stat *now)
+bool
+grey_stat_same(const struct stat *then, const struct stat *now)
 {
-	const struct stat *then = &config->stat;
-
-	return config->was_read && strcmp(config->file, file) == 0 &&
-	    now->st_dev == then->st_dev && now->st_ino == then->st_ino &&
+	return now->st_dev == then->st_dev && now->st_ino == then->st_ino &&
 	    now->st_size == then->st_size &&
 	    now->st_mtim.tv_sec == then->st_mtim.tv_sec &&
 	    now->st_mtim.tv_nsec == then->st_mtim.tv_nsec;
@@ -237,7 +233,8 @@ grey_config_read(struct grey_config *config, const char *file,
 	if (!exists && errno != ENOENT && errno != ENOTDIR)
 		return grey_fail(err, GREY_FAILED, "cannot open '%.300s': %s",
 		    file, strerror(errno));
-	if (is_unchanged(config, file, &now))
+	if (config->was_read && strcmp(config->file, file) == 0 &&
+	    grey_stat_same(&config->stat, &now))
 		return outcome(config, err);
 	*config = (struct grey_config){ .settings = grey_settings_default(),
 		.exists = exists,

@@ -12,6 +12,9 @@
 #include "settings.h"
 #include "status.h"
 
+/* Is it the same file with the same content, as far as stat(2) tells? */
+bool grey_stat_same(const struct stat *then, const struct stat *now);
+
 /* Told of one mistake ("FILE:LINE: what"); the text lives for the call. */
 typedef void grey_mistake_fn(void *arg, const char *text);
 

@@ -15,12 +15,14 @@ struct check {
 	struct grey_session *session;
 	const struct grey_dbpath *path;
 	const struct grey_settings *settings;
+	const struct grey_whitelist *whitelist; /* or NULL */
 	const struct grey_envelope *envelope;
 	struct greydb_settings how;
 	struct greydb *db; /* NULL: dry run */
 	struct grey_network address, network;
 	struct grey_bytes sender, recipients; /* in lower case, if wanted */
-	char *memory;                         /* of both, and of the item */
+	struct grey_bytes name;
+	char *memory; /* of all these, and of the item */
 	char *item;
 	size_t item_size;
 	bool first_pass; /* of one of the recipients */
@@ -223,19 +225,58 @@ judge_recipient(struct check *check, struct grey_bytes recipient, bool is_first,
 				   status;
 }
 
+static bool
+is_listed(const struct check *check, struct grey_bytes recipient,
+    struct grey_listed *listed_r)
+{
+	return check->whitelist != NULL &&
+	    grey_whitelist_recipient(check->whitelist, &check->address,
+		check->sender, recipient, listed_r);
+}
+
+/* Those that are whitelisted wait for nobody. */
 static enum grey_status
 judge_recipients(struct check *check, struct grey_error *err)
 {
 	struct grey_bytes list = check->recipients, recipient;
 	enum grey_status status = GREY_OK;
+	struct grey_listed listed;
 	bool is_first = true;
 
 	while (status == GREY_OK &&
 	    (next_recipient(&list, &recipient) || is_first)) {
+		if (is_listed(check, recipient, &listed))
+			continue;
 		status = judge_recipient(check, recipient, is_first, err);
 		is_first = false;
 	}
 	return status;
+}
+
+/* Is the client or the sender whitelisted, or each recipient? */
+static bool
+judge_whitelists(struct check *check)
+{
+	struct grey_bytes list = check->recipients, recipient;
+	struct grey_listed *listed = &check->answer.listed;
+	bool is_first = true;
+
+	if (check->whitelist == NULL)
+		return false;
+	check->answer.pass = true;
+	check->answer.outcome = GREY_LISTED;
+	if (grey_whitelist_client(check->whitelist, &check->address,
+		check->name, listed) ||
+	    grey_whitelist_sender(check->whitelist, check->sender, listed))
+		return true;
+	while (next_recipient(&list, &recipient) || is_first) {
+		if (!is_listed(check, recipient, listed)) {
+			check->answer = (struct grey_answer){ .pass = false };
+			return false;
+		}
+		is_first = false;
+	}
+	return true;
 }
 
 static enum grey_status
@@ -292,14 +333,19 @@ judge_open(struct check *check, struct grey_error *err)
 	return status == GREY_OK ? closed : status;
 }
 
-static void
-copy_lower(char *to, struct grey_bytes from, bool lower)
+/* Copies bytes to *to, which moves behind them. */
+static struct grey_bytes
+copy_lower(char **to, struct grey_bytes from, bool lower)
 {
-	for (size_t i = 0; i < from.size; i++)
-		to[i] =
-		    (char)(lower && from.data[i] >= 'A' && from.data[i] <= 'Z' ?
-			    from.data[i] - 'A' + 'a' :
-			    from.data[i]);
+	const struct grey_bytes copy = { *to, from.size };
+
+	for (size_t i = 0; i < from.size; i++) {
+		const char c = from.data[i];
+
+		*(*to)++ =
+		    (char)(lower && c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	return copy;
 }
 
 /* Makes room for the parts as they are judged, and for an item of them. */
@@ -310,32 +356,72 @@ prepare(struct check *check, struct grey_error *err)
 	const bool lower = check->settings->lower_case;
 	const size_t sender = envelope->sender.size;
 	const size_t recipients = envelope->recipients.size;
+	const size_t name = envelope->name.size;
+	char *memory;
 
-	if (sender > GREY_KEY_MAX || recipients > SIZE_MAX / 8)
+	if (sender > GREY_KEY_MAX || name > GREY_KEY_MAX ||
+	    recipients > SIZE_MAX / 8)
 		return grey_fail(err, GREY_INVALID,
 		    "SENDER or RECIPIENT is too long");
 	check->item_size = GREY_ADDRESS_TEXT + 3 * (sender + recipients) + 3;
-	check->memory = malloc(sender + recipients + check->item_size);
-	if (check->memory == NULL)
+	memory = malloc(sender + recipients + name + check->item_size);
+	if (memory == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
-	check->item = check->memory + sender + recipients;
-	copy_lower(check->memory, envelope->sender, lower);
-	copy_lower(check->memory + sender, envelope->recipients, lower);
-	check->sender = (struct grey_bytes){ check->memory, sender };
-	check->recipients =
-	    (struct grey_bytes){ check->memory + sender, recipients };
+	check->memory = memory;
+	check->sender = copy_lower(&memory, envelope->sender, lower);
+	check->recipients = copy_lower(&memory, envelope->recipients, lower);
+	check->name = copy_lower(&memory, envelope->name, true);
+	check->item = memory;
 	return GREY_OK;
+}
+
+/* Understands the client's address, and prepares. */
+static enum grey_status
+begin(struct check *check, struct grey_error *err)
+{
+	const struct grey_bytes client = check->envelope->client;
+	const struct grey_settings *settings = check->settings;
+
+	if (!grey_address_parse(client, &check->address))
+		return grey_fail(err, GREY_INVALID,
+		    "CLIENT '%.*s' is no IP address",
+		    (int)(client.size < 64 ? client.size : 64),
+		    client.size > 0 ? client.data : "");
+	check->network = grey_network_of(&check->address,
+	    (unsigned int)settings->ipv4_prefix,
+	    (unsigned int)settings->ipv6_prefix);
+	return prepare(check, err);
+}
+
+enum grey_status
+grey_envelope_listed(const struct grey_settings *settings,
+    const struct grey_whitelist *whitelist,
+    const struct grey_envelope *envelope, struct grey_listed *listed_r,
+    struct grey_error *err)
+{
+	struct check check = { .settings = settings,
+		.whitelist = whitelist,
+		.envelope = envelope };
+	enum grey_status status = begin(&check, err);
+
+	if (status == GREY_OK && !judge_whitelists(&check))
+		status = GREY_NOT_FOUND;
+	*listed_r = check.answer.listed;
+	free(check.memory);
+	return status;
 }
 
 enum grey_status
 grey_envelope_check(struct grey_session *session,
     const struct grey_dbpath *path, const struct grey_settings *settings,
+    const struct grey_whitelist *whitelist,
     const struct grey_envelope *envelope, struct grey_answer *answer_r,
     struct grey_error *err)
 {
 	struct check check = { .session = session,
 		.path = path,
 		.settings = settings,
+		.whitelist = whitelist,
 		.envelope = envelope,
 		.how = { .timeout = settings->policy.timeout,
 		    .now = envelope->now,
@@ -347,23 +433,14 @@ grey_envelope_check(struct grey_session *session,
 	*answer_r = (struct grey_answer){ .pass = true };
 	if (envelope->client.size == 0)
 		return GREY_OK;
-	if (!grey_address_parse(envelope->client, &check.address))
-		return grey_fail(err, GREY_INVALID,
-		    "CLIENT '%.*s' is no IP address",
-		    (int)(envelope->client.size < 64 ? envelope->client.size :
-						       64),
-		    envelope->client.data);
-	if (envelope->sender.size == 0 && !settings->greylist_null_sender) {
-		answer_r->outcome = GREY_NULL_SENDER;
-		return GREY_OK;
-	}
-	check.network =
-	    grey_network_of(&check.address, (unsigned int)settings->ipv4_prefix,
-		(unsigned int)settings->ipv6_prefix);
-	status = grey_settings_check(settings, err);
+	status = begin(&check, err);
 	if (status == GREY_OK)
-		status = prepare(&check, err);
-	if (status == GREY_OK)
+		status = grey_settings_check(settings, err);
+	if (status == GREY_OK && envelope->sender.size == 0 &&
+	    !settings->greylist_null_sender)
+		check.answer = (struct grey_answer){ .pass = true,
+			.outcome = GREY_NULL_SENDER };
+	else if (status == GREY_OK && !judge_whitelists(&check))
 		status = judge_open(&check, err);
 	if (status == GREY_OK)
 		*answer_r = check.answer;
@@ -376,6 +453,7 @@ grey_answer_text(const struct grey_answer *answer, char text[GREY_ANSWER_TEXT])
 {
 	static const char *const texts[] = { [GREY_LOCAL] = "local",
 		[GREY_NULL_SENDER] = "null sender",
+		[GREY_LISTED] = "whitelisted",
 		[GREY_CLIENT_AUTO] = "auto",
 		[GREY_CLIENT_KEPT] = "keep",
 		[GREY_CLIENT_TRAPPED] = "trapped",
@@ -388,6 +466,9 @@ grey_answer_text(const struct grey_answer *answer, char text[GREY_ANSWER_TEXT])
 	if (answer->outcome == GREY_MAIL_EARLY)
 		(void)snprintf(text, GREY_ANSWER_TEXT, "%s %lld", name,
 		    (long long)answer->wait);
+	else if (answer->outcome == GREY_LISTED)
+		(void)snprintf(text, GREY_ANSWER_TEXT, "%s %s %d", name,
+		    grey_list_name(answer->listed.list), answer->listed.line);
 	else if (answer->outcome == GREY_MAIL_PASSED)
 		(void)snprintf(text, GREY_ANSWER_TEXT, "%s %lld", name,
 		    (long long)answer->count);

@@ -6,15 +6,16 @@
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const null_senders[] = { "pass", "greylist", NULL };
 /* In the order of enum grey_triplet_kind. */
-static const char *const keys[] = { "triplet", "client", "client-sender",
+static const char *const key_kinds[] = { "triplet", "client", "client-sender",
 	"sender-domain", "sender-recipient", NULL };
 
-static const struct grey_setting greylist_settings[] = {
 #define PLACE(field) .offset = offsetof(struct grey_settings, field)
+
+static const struct grey_setting greylist_settings[] = {
 	{ "delay", GREY_SETTING_DURATION, PLACE(policy.delay) },
 	{ "ipv4_prefix", GREY_SETTING_NUMBER, PLACE(ipv4_prefix), .most = 32 },
 	{ "ipv6_prefix", GREY_SETTING_NUMBER, PLACE(ipv6_prefix), .most = 128 },
-	{ "key", GREY_SETTING_CHOICE, PLACE(key), .words = keys },
+	{ "key", GREY_SETTING_CHOICE, PLACE(key), .words = key_kinds },
 	{ "fold_sender", GREY_SETTING_FLAG, PLACE(fold_sender),
 	    .words = no_yes },
 	{ "lower_case", GREY_SETTING_FLAG, PLACE(lower_case), .words = no_yes },
@@ -23,15 +24,34 @@ static const struct grey_setting greylist_settings[] = {
 	{ "autowhitelist", GREY_SETTING_NUMBER, PLACE(autowhitelist) },
 	{ "observe", GREY_SETTING_FLAG, PLACE(observe), .words = no_yes },
 	{ "db", GREY_SETTING_STRING, PLACE(db) },
-	{ "directory", GREY_SETTING_STRING, PLACE(directory) }, { .name = NULL }
-#undef PLACE
+	{ "directory", GREY_SETTING_STRING, PLACE(directory) },
+	{ .name = NULL },
 };
 
-const struct grey_section grey_sections[] = { { "greylist", greylist_settings,
-						  0 },
+static const struct grey_setting whitelist_settings[] = {
+	{ "clients", GREY_SETTING_STRING, PLACE(clients) },
+	{ "senders", GREY_SETTING_STRING, PLACE(senders) },
+	{ "recipients", GREY_SETTING_STRING, PLACE(recipients) },
+	{ "keys", GREY_SETTING_STRING, PLACE(keys) },
+	{ .name = NULL },
+};
+
+static const struct grey_setting postfix_settings[] = {
+	{ "message", GREY_SETTING_STRING, PLACE(postfix_message) },
+	{ "header", GREY_SETTING_FLAG, PLACE(postfix_header), .words = no_yes },
+	{ .name = NULL },
+};
+
+#undef PLACE
+
+const struct grey_section grey_sections[] = {
+	{ "greylist", greylist_settings, 0 },
 	{ "greylist", grey_policy_settings,
 	    offsetof(struct grey_settings, policy) },
-	{ NULL, NULL, 0 } };
+	{ "whitelist", whitelist_settings, 0 },
+	{ "postfix", postfix_settings, 0 },
+	{ NULL, NULL, 0 },
+};
 
 struct grey_settings
 grey_settings_default(void)
@@ -42,7 +62,8 @@ grey_settings_default(void)
 		.fold_sender = true,
 		.lower_case = true,
 		.autowhitelist = 5,
-		.db = "greylist" };
+		.db = "greylist",
+		.postfix_message = "4.2.0 Greylisted, please try again later" };
 
 	settings.policy.delay = 300;
 	return settings;
@@ -132,18 +153,28 @@ grey_settings_options(struct grey_bytes text, struct grey_settings *settings,
 	return GREY_OK;
 }
 
+static enum grey_status
+not_absolute(const char *name, const char *path, struct grey_error *err)
+{
+	return grey_fail(err, GREY_INVALID, "%s: '%s' does not start with /",
+	    name, path);
+}
+
 enum grey_status
 grey_settings_check(const struct grey_settings *settings,
     struct grey_error *err)
 {
 	const struct grey_policy *policy = &settings->policy;
+	const char *base = (const char *)settings;
 
 	if (settings->db[0] == '\0')
 		return grey_fail(err, GREY_INVALID, "db: it names no file");
 	if (settings->directory[0] != '\0' && settings->directory[0] != '/')
-		return grey_fail(err, GREY_INVALID,
-		    "directory: '%s' does not start with /",
-		    settings->directory);
+		return not_absolute("directory", settings->directory, err);
+	for (const struct grey_setting *s = whitelist_settings; s->name != NULL;
+	     s++)
+		if (base[s->offset] != '\0' && base[s->offset] != '/')
+			return not_absolute(s->name, base + s->offset, err);
 	if (policy->grey != 0 && policy->grey <= policy->delay)
 		return grey_fail(err, GREY_INVALID,
 		    "delay (%llds) is not below grey (%llds), the lifetime of "

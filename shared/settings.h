@@ -23,6 +23,13 @@ struct grey_settings {
 	bool observe;      /* decide and log, never defer */
 	char db[GREY_SETTING_TEXT];
 	char directory[GREY_SETTING_TEXT]; /* of db, if that is a name; "" */
+	/* Whitelists: files, "" for none. */
+	char clients[GREY_SETTING_TEXT];
+	char senders[GREY_SETTING_TEXT];
+	char recipients[GREY_SETTING_TEXT];
+	char keys[GREY_SETTING_TEXT];
+	char postfix_message[GREY_SETTING_TEXT]; /* of a deferral */
+	bool postfix_header; /* X-Greylist at a first pass */
 };
 
 /* A section of the file, its settings and where they are kept. */

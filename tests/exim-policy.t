@@ -123,6 +123,22 @@ is(rcpt('127.0.5.1', 'a@example.com', 'bob@example.org'), '250 Accepted',
 logs(qr/exigrey: observe: would defer \[127\.0\.5\.1\] <a\@example\.com> to <bob\@example\.org>: new/,
     'observe: logged');
 
+# Whitelists in files.
+my $lists = $exim->dir;
+configure('[whitelist]', "clients = $lists/clients", "senders = $lists/senders");
+Command::spew("$lists/clients", "127.0.8.0/24\n.pool.example\n");
+Command::spew("$lists/senders", "/^friend\\d@/\n");
+is(rcpt('127.0.8.1', 'x@example.com', 'bob@example.org'), '250 Accepted',
+    'whitelist: a network');
+is(rcpt('127.0.8.1', 'x@example.com', 'bob@example.org'), '250 Accepted',
+    'whitelist: again');
+is(rcpt('127.0.10.1', 'friend7@example.com', 'bob@example.org'),
+    '250 Accepted', 'whitelist: a sender, by an expression');
+is(rcpt('127.0.10.1', 'friend@example.com', 'bob@example.org'), $again,
+    'whitelist: others wait');
+is($why_of->('192.0.2.1', @known[1, 2], $options, 'mx.pool.example'),
+    'whitelisted client 2', 'why: whitelisted, by the host name');
+
 # A mistake in the file: mail passes, and the log has file and line.
 configure('delay = 5m', 'dealy = 5m');
 is(rcpt('127.0.6.1', 'a@example.com', 'bob@example.org'), '250 Accepted',

@@ -17,8 +17,8 @@ my @sources = sort glob('shared/*.[ch] dlfunc/*.[ch] exigrey/*.[ch]');
 my (%text, %includes);
 
 # The rules of the whole policy, and where rules and I/O meet.
-push @rules, qw(network fold triplet trust setting settings);
-my @meetings = qw(greylist known envelope config);
+push @rules, qw(network fold triplet trust setting settings netlist namelist);
+my @meetings = qw(greylist known envelope config whitelist regex);
 
 for my $file (@sources) {
 	$text{$file} = Tree::slurp($file);
@@ -90,7 +90,7 @@ is(uses(qr/\bFILE\b|\b(?:f?printf|fputs|puts|perror)\s*\(/, @pure), '',
     'rules use stdio for text in memory only');
 never('I/O includes no rules', \@io,
     headers(qw(record verdict policy key duration network fold triplet trust
-    setting settings), @meetings));
+    setting settings netlist namelist), @meetings));
 never('only greydb_gdbm.c includes <gdbm.h>',
     [grep { $_ ne 'shared/greydb_gdbm.c' } @sources], qr/^gdbm\.h$/);
 never('only greydb_bdb.c includes <db.h>',
@@ -98,6 +98,8 @@ never('only greydb_bdb.c includes <db.h>',
 
 never('only config.c includes <ini.h>',
     [grep { $_ ne 'shared/config.c' } @sources], qr/^ini\.h$/);
+never('in shared/ only regex.c includes <pcre2.h>',
+    [grep { $_ ne 'shared/regex.c' } @shared], qr/^pcre2\.h$/);
 
 is(uses(qr/\b(?:time\s*\((?:NULL|0|&)|gettimeofday|CLOCK_REALTIME\w*|
     timespec_get|ftime\b)/x, @shared), '', 'shared/ reads no wall clock');

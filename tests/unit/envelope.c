@@ -7,6 +7,7 @@
 
 static struct test_db test;
 static struct grey_settings settings;
+static struct grey_whitelist *whitelist; /* NULL: none */
 
 static int
 setup(void **state)
@@ -41,8 +42,8 @@ ask_dry(int64_t now, bool dry, const char *client, const char *sender,
 	struct grey_answer answer;
 	struct grey_error err;
 
-	if (grey_envelope_check(&test.session, &test.path, &settings, &envelope,
-		&answer, &err) != GREY_OK) {
+	if (grey_envelope_check(&test.session, &test.path, &settings, whitelist,
+		&envelope, &answer, &err) != GREY_OK) {
 		(void)snprintf(line, sizeof(line), "error: %.300s", err.text);
 		return line;
 	}
