@@ -290,6 +290,19 @@ bench-commands: deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	@EXIGREY_BUILD=$(BUILD) tests/bench/commands $(RECORDS)
 
+## make bench-whitelist  what a look-up costs in a whitelist of 100,000 networks
+.PHONY: bench-whitelist
+bench-whitelist: deps
+	@$(MAKE) --no-print-directory $(BUILD)/tests/whitelist
+	@$(BUILD)/tests/whitelist $(NETWORKS)
+
+## make fuzz-policy  1,000,000 requests of any kind to exigrey policy
+.PHONY: fuzz-policy
+fuzz-policy: deps
+	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
+	EXIGREY_BUILD=$(BUILD) EXIGREY_FUZZ=1000000 \
+	    prove tests/command-policy-server.t
+
 ## make lint         clang-format, clang-tidy, cppcheck, mandoc, layers
 lint:
 	@tests/deps lint

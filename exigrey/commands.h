@@ -29,6 +29,8 @@
 	ROW(wait) \
 	ROW(greylist) \
 	ROW(why) \
+	ROW(policy) \
+	ROW(whitelist) \
 	ROW(config) \
 	ROW(complete) \
 	ROW(help)

@@ -1,13 +1,48 @@
 #include "complain.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "escape.h"
 
 #define QUOTED_MAX 200 /* bytes of an item or a key */
+
+static bool to_syslog;
+
+void
+complain_to_syslog(void)
+{
+	to_syslog = true;
+}
+
+static void
+log_text(const char *text)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&line, &size);
+
+	if (memory == NULL)
+		return;
+	escape_message(memory, text);
+	if (fclose(memory) == 0)
+		syslog(LOG_MAIL | LOG_WARNING, "%s", line);
+	free(line);
+}
+
+static void
+print_text(const char *text)
+{
+	/* In the order of what was printed, should both go to one place. */
+	(void)fflush(stdout);
+	(void)fputs("exigrey: ", stderr);
+	escape_message(stderr, text);
+	(void)fputc('\n', stderr);
+}
 
 void
 complain(const char *format, ...)
@@ -19,12 +54,10 @@ complain(const char *format, ...)
 	va_start(ap, format);
 	length = vasprintf(&text, format, ap);
 	va_end(ap);
-	/* In the order of what was printed, should both go to one place. */
-	(void)fflush(stdout);
-	(void)fputs("exigrey: ", stderr);
-	if (length != -1)
-		escape_message(stderr, text);
-	(void)fputc('\n', stderr);
+	if (to_syslog && length != -1)
+		log_text(text);
+	else
+		print_text(length != -1 ? text : "");
 	if (length != -1)
 		free(text);
 }

@@ -268,6 +268,16 @@ option_given(const struct invocation *run, const char *name)
 	return option_value(run, name) != NULL;
 }
 
+int
+option_count(const struct invocation *run, const char *name)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < run->given_count; i++)
+		count += strcmp(run->given[i].row->name, name) == 0;
+	return count;
+}
+
 bool
 options_given_of(const struct invocation *run, unsigned needs)
 {

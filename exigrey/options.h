@@ -43,6 +43,9 @@ const char *option_value(const struct invocation *run, const char *name);
 /* Was the option given? */
 bool option_given(const struct invocation *run, const char *name);
 
+/* How often was the option given? */
+int option_count(const struct invocation *run, const char *name);
+
 /* Was any option of the group given whose needs are these? */
 bool options_given_of(const struct invocation *run, unsigned needs);
 

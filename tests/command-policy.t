@@ -43,7 +43,10 @@ SKIP: {
 	    'fold_sender = yes', 'lower_case = yes', 'null_sender = pass',
 	    'autowhitelist = 5', 'observe = no', 'db = greylist',
 	    'directory = ', 'grey = 1d', 'passed = 36d', 'timeout = 5s',
-	    'max_records = 0', 'on_failure = pass', 'sync = no'],
+	    'max_records = 0', 'on_failure = pass', 'sync = no', 'clients = ',
+	    'senders = ', 'recipients = ', 'keys = ',
+	    'message = 4.2.0 Greylisted, please try again later',
+	    'header = no'],
 	    'no file: the defaults');
 }
 
@@ -56,7 +59,7 @@ like($r->{out}, qr/^key = triplet ; default$/m, 'config: a default');
 like($r->{out}, qr/^; the database is \Q$db\E$/m, 'config: the database');
 is(out(@config, qw(config --check)), "$conf: no mistakes", '--check');
 my $printed = $c->directory . '/printed.conf';
-Command::spew($printed, $r->{out} =~ s/^directory.*\n//mr);
+Command::spew($printed, $r->{out} =~ s/^\w+ =  ; default\n//gmr);
 is(out('--config', $printed, qw(config --check)), "$printed: no mistakes",
     'what is printed is a configuration file');
 
@@ -128,6 +131,55 @@ for my $command (['config'], ['purge'], ['-d', $db, 'purge'],
 	is($r->{out}, '', "mistakes: @$command: nothing else");
 }
 
+# Whitelists.
+my $lists = $c->directory;
+configure("db = $db", '[whitelist]', map { "$_ = $lists/$_" }
+    qw(clients senders recipients keys));
+Command::spew("$lists/clients", "# ours\n192.0.2.0/24\nmail.example.com\n");
+Command::spew("$lists/senders", "friend.example\n/^news\\d+\\@/\n");
+Command::spew("$lists/recipients", "postmaster@\n");
+Command::spew("$lists/keys", "^198\\.51\\.100\\.1/.*/x\@example\\.org\$\n");
+for my $case (
+    [['192.0.2.200', @mail[1, 2]], 'client 2',
+	"client: $lists/clients:2: 192.0.2.0/24"],
+    [['9.9.9.9', @mail[1, 2], '--name', 'a.MAIL.example.com'], 'client 3',
+	"client: $lists/clients:3: mail.example.com"],
+    [['9.9.9.9', 'a@b.Friend.example', $mail[2]], 'sender 1',
+	"sender: $lists/senders:1: friend.example"],
+    [['9.9.9.9', 'news7@a.example', $mail[2]], 'sender 2',
+	"sender: $lists/senders:2: /^news\\d+\\@/"],
+    [['9.9.9.9', $mail[1], 'postmaster@example.org'], 'recipient 1',
+	"recipient: $lists/recipients:1: postmaster@"],
+    [['198.51.100.1', $mail[1], 'x@example.org'], 'key 1',
+	"key: $lists/keys:1: ^198\\.51\\.100\\.1/.*/x\@example\\.org\$"]) {
+	my ($who, $why, $test) = @$case;
+
+	is(out(@config, 'why', @$who), "whitelisted $why", "$why: why");
+	is(out(@config, 'greylist', @$who), 'no', "$why: greylist");
+	is(out(@config, qw(whitelist test), @$who), $test, "$why: test");
+}
+$r = run(@config, qw(whitelist test 9.9.9.9), @mail[1, 2]);
+is("$r->{status} $r->{err}", "1 exigrey: no whitelist has it\n",
+    'no whitelist');
+is(out(@config, 'why', '9.9.9.9', $mail[1],
+    'postmaster@example.org,other@example.org'), 'new',
+    'one recipient of two is whitelisted: the other waits');
+is($c->run({ no_db => 1 }, @config, qw(whitelist tets a b c))->{status}, 2,
+    'whitelist tets');
+Command::spew("$lists/clients", "192.0.2.0/33\n(\n");
+Command::spew("$lists/keys", "(\n");
+$r = run(@config, qw(config --check));
+is($r->{err}, "exigrey: $lists/clients:1: '192.0.2.0/33' is no address, " .
+    "network or name\nexigrey: $lists/clients:2: '(' is no name or address; " .
+    "an expression stands between two /\nexigrey: $lists/keys:1: byte 2: " .
+    "missing closing parenthesis\n", 'mistakes in whitelists');
+is(run(@config, 'why', @mail)->{status}, 2, 'which are an error of why');
+unlink("$lists/clients", "$lists/keys");
+like(run(@config, qw(config --check))->{err},
+    qr/cannot open whitelist '\Q$lists\E\/clients': No such file/,
+    'a whitelist that is not there');
+is(run(@config, '-d', $db, 'purge')->{status}, 0, 'purge does not care');
+
 # The sample file.
 my $sample = Tree::root() . '/doc/exigrey.conf';
 is(out('--config', $sample, qw(config --check)), "$sample: no mistakes",
@@ -135,6 +187,8 @@ is(out('--config', $sample, qw(config --check)), "$sample: no mistakes",
 my $shown = run('--config', $sample, 'config')->{out};
 my $text = Tree::slurp($sample);
 my $active = $text =~ s/^#(?=\w+ =)//mgr;
+# Files that are not there.
+$active =~ s/^(?:clients|senders|recipients|keys) = .*\n//gm;
 Command::spew($conf, $active);
 is(out(@config, qw(config --check)), "$conf: no mistakes",
     'nor with all that it shows switched on');

@@ -1,0 +1,69 @@
+/*
+ * A server of a protocol in lines: for one client on standard input and
+ * output, or for many on sockets, with poll(2) and without threads.  What is
+ * said is the protocol's matter, one file each.
+ */
+#ifndef EXIGREY_SERVER_H
+#define EXIGREY_SERVER_H
+
+#include <stdbool.h>
+
+#include "bytes.h"
+#include "status.h"
+
+#define SERVER_LINE  1024 /* a line is cut there */
+#define SERVER_REPLY 1024
+
+#define SERVER_SOCKETS 16 /* that listen */
+
+/* A reply to one line. */
+struct server_reply {
+	char text[SERVER_REPLY];
+	size_t size;
+};
+
+/* What is served. */
+struct server_protocol {
+	size_t state_size; /* of a connection; zeroed at its beginning */
+	/*
+	 * Takes one line, without its end, and may fill the reply, which is
+	 * empty.  Returns false to close the connection once that is sent.
+	 */
+	bool (*line)(void *arg, void *state, struct grey_bytes line,
+	    struct server_reply *reply);
+	void *arg;
+};
+
+/* Puts text behind what is in the reply; what does not fit is left out. */
+void server_say(struct server_reply *reply, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Serves standard input until its end.  Returns GREY_OK, or GREY_FAILED with
+ * an error.
+ */
+enum grey_status
+server_stdio(const struct server_protocol *protocol, struct grey_error *err);
+
+/*
+ * Makes a socket of the local domain that listens; one that nobody listens at
+ * any more is replaced.  Everybody may connect who gets at the path.
+ * Returns GREY_OK with *fd_r, or GREY_FAILED.
+ */
+enum grey_status
+server_socket(const char *path, int *fd_r, struct grey_error *err);
+
+/*
+ * The sockets that systemd has opened for us (sd_listen_fds(3)): descriptors
+ * from 3 on.  Returns how many; 0: none.
+ */
+int server_activated(void);
+
+/*
+ * Serves count listening sockets until SIGTERM or SIGINT.  Returns GREY_OK, or
+ * GREY_FAILED with an error.
+ */
+enum grey_status server_run(const struct server_protocol *protocol,
+    const int *sockets, int count, struct grey_error *err);
+
+#endif
