@@ -180,6 +180,16 @@ like(run(@config, qw(config --check))->{err},
     'a whitelist that is not there');
 is(run(@config, '-d', $db, 'purge')->{status}, 0, 'purge does not care');
 
+# The sample list.
+configure('[whitelist]', 'clients = ' . Tree::root() .
+    '/doc/examples/pools.clients');
+is(out(@config, qw(config --check)), "$conf: no mistakes",
+    'the sample list has no mistakes');
+like(out(@config, qw(whitelist test 192.0.2.1 a@b c@d --name
+    smtp17.orange.fr)), qr/orange/, 'and is found in');
+is(run(@config, qw(whitelist test 192.0.2.1 a@b c@d --name
+    smtp.orange.fr.example))->{status}, 1, 'by no other name');
+
 # The sample file.
 my $sample = Tree::root() . '/doc/exigrey.conf';
 is(out('--config', $sample, qw(config --check)), "$sample: no mistakes",

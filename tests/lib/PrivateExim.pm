@@ -156,6 +156,7 @@ sub configure
 	my ($dir, $spool) = map { $self->inside($_) } @$self{qw(dir spool)};
 	my %acl = (rcpt => 'accept', %{$self->{acl}});
 	my ($names, $acls) = ('', '');
+	my $relay = $self->{relay} // '';
 
 	for my $name (sort keys %acl) {
 		my $text = $acl{$name};
@@ -172,7 +173,7 @@ exim_path = $self->{exim}
 primary_hostname = mx.example.org
 domainlist local_domains = example.org
 domainlist relay_to_domains =
-hostlist relay_from_hosts =
+hostlist relay_from_hosts = $relay
 spool_directory = $spool
 log_file_path = $dir/log/%slog
 pid_file_path = $spool/exim.pid
@@ -219,7 +220,13 @@ sub arguments
 	    $self->{exim}, '-C', $self->inside($self->{conf}));
 }
 
-sub daemon { return (shift->arguments, '-bdf') }
+# "before" may hold a command that is to run it.
+sub daemon
+{
+	my ($self) = @_;
+
+	return (@{$self->{before} // []}, $self->arguments, '-bdf');
+}
 
 # The text of a log: main, reject or panic.  An Exim that was started by an
 # ordinary user logs to its standard error instead.

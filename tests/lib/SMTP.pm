@@ -8,7 +8,8 @@ use IO::Socket::INET;
 use Time::HiRes qw(time);
 
 # new(port => N, from => '127.0.0.1', helo => NAME, timeout => SECONDS);
-# with helo => undef nothing is sent yet.
+# with helo => undef nothing is sent yet; with proxy => ADDRESS it claims to
+# speak for that client.
 sub new
 {
 	my ($class, %arg) = @_;
@@ -21,6 +22,9 @@ sub new
 	    PeerPort => $self->{port}, LocalAddr => $self->{from},
 	    Proto => 'tcp', Timeout => $self->{timeout})
 	    or croak "cannot connect to port $self->{port}: $@";
+	# As a proxy (PROXY protocol, version 1) tells of its client.
+	$self->{socket}->syswrite("PROXY TCP4 $self->{proxy} 127.0.0.1 " .
+	    "$self->{port} 25\r\n") if defined $self->{proxy};
 	$self->{banner} = $self->reply;
 	$self->command("EHLO $self->{helo}") if defined $self->{helo};
 	return $self;

@@ -71,7 +71,7 @@ sub adapt
 
 	$text =~ s(/usr/local/lib/exigrey/exigrey\.so)($so)g;
 	$text =~ s/^(EXIGREY_DELAY\s*=\s*).*$/$1$delay/m ||
-	    $text =~ s/\{((?:delay=)?)10m\}/{$1$delay}/g;
+	    $text =~ s/(\{|\bdelay=)10m\b/$1$delay/g;
 	while ($text =~ s(/etc/exim4?/([\w.-]+))($directory/$1)) {
 		open(my $file, '>>', "$directory/$1")
 		    or die "$directory/$1: $!\n";
