@@ -34,15 +34,18 @@ grey_settings_path(const struct grey_settings *settings, const char *spool,
     struct grey_dbpath *path_r, struct grey_error *err)
 {
 	const char *directory = settings->directory;
-	char name[2 * GREY_SETTING_TEXT + 1];
+	enum grey_status status;
 
 	if (directory[0] == '\0' && spool == NULL)
 		directory = GREY_STATE_DIRECTORY;
-	if (directory[0] == '\0' || strchr(settings->db, '/') != NULL)
-		return grey_dbpath_resolve(settings->db,
-		    spool != NULL ? spool : "", path_r, err);
-	(void)snprintf(name, sizeof(name), "%s/%s", directory, settings->db);
-	return grey_dbpath_resolve(name, "", path_r, err);
+	status = grey_dbpath_resolve(settings->db, spool != NULL ? spool : "",
+	    path_r, err);
+	if (status != GREY_OK || !path_r->in_spool || directory[0] == '\0')
+		return status;
+	/* A name, not a path. */
+	(void)strcpy(path_r->directory, directory);
+	path_r->in_spool = false;
+	return GREY_OK;
 }
 
 /* Fetches what is known of an item, from the open database or beside it. */

@@ -329,6 +329,8 @@ paths_are_resolved(void **state)
 		{ "directory=/d db=x", NULL, "/d/x" },
 		{ "db=../x", "/spool", NULL },
 		{ "db=../x directory=/d", "/spool", NULL },
+		{ "directory=/d db=bdb:x", "/spool", "/d/x" },
+		{ "db=bdb:x", NULL, "/var/lib/exigrey/x" },
 		{ "db=x.lock", NULL, NULL } };
 
 	(void)state;
