@@ -164,6 +164,7 @@ grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
 		.has_checksums = (meta.flags & FLAG_CHECKSUM) != 0,
 		.page_size = meta.page_size,
 		.records =
-		    meta.magic == MAGIC_HASH ? (int64_t)meta.elements : -1 };
+		    meta.magic == MAGIC_HASH ? (int64_t)meta.elements : -1,
+		.size = ((int64_t)meta.last_page + 1) * meta.page_size };
 	return status;
 }

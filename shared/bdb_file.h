@@ -18,6 +18,7 @@ struct grey_bdb_file {
 	bool has_checksums;
 	uint32_t page_size;
 	int64_t records; /* -1: a btree does not tell */
+	int64_t size;    /* bytes, as the first page tells */
 };
 
 /* Does the file start as one of Berkeley DB does, of whatever machine? */

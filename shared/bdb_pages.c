@@ -67,6 +67,17 @@ grey_bdb_pages_write(struct grey_bdb_pages *pages, const void *data,
 	return true;
 }
 
+off_t
+grey_bdb_pages_size(const struct grey_bdb_pages *pages, off_t file_size)
+{
+	for (size_t i = 0; i < pages->count; i++) {
+		const struct grey_bdb_page *page = &pages->pages[i];
+		if (page->at + (off_t)page->size > file_size)
+			file_size = page->at + (off_t)page->size;
+	}
+	return file_size;
+}
+
 /* pread(2) until it is all or the file ends. */
 static ssize_t
 read_all(int fd, char *buffer, size_t size, off_t at)

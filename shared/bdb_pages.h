@@ -41,6 +41,9 @@ void grey_bdb_pages_end(struct grey_bdb_pages *pages);
 bool grey_bdb_pages_write(struct grey_bdb_pages *pages, const void *data,
     size_t size, off_t at);
 
+/* Returns the length of a file of file_size bytes with what is kept. */
+off_t grey_bdb_pages_size(const struct grey_bdb_pages *pages, off_t file_size);
+
 /*
  * Reads as pread(2) does, from the file and what is kept on top of it.
  * Returns the number of bytes, or -1 with errno.

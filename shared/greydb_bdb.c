@@ -3,10 +3,10 @@
  * loaded when a file of this kind is first used: who has none never loads it.
  *
  * It opens files by name only, so it is given the name of our descriptor in
- * /proc.  It writes whole pages whenever it likes, and syncs at each close;
- * both goes through functions that can be set for the whole process (db.h,
- * db_env_set_func_pwrite).  They are set for the length of a call into it, and
- * reset, because Exim may use the same library.
+ * /proc.  It writes whole pages and cuts the file whenever it likes, and syncs
+ * at each close; all this goes through functions that can be set for the whole
+ * process (db.h, db_env_set_func_pwrite).  They are set for the length of a
+ * call into it, and reset, because Exim may use the same library.
  */
 #include "greydb_driver.h"
 
@@ -50,6 +50,7 @@ struct library {
 	int (*set_pread)(ssize_t (*)(int, void *, size_t, off_t));
 	int (*set_pwrite)(ssize_t (*)(int, const void *, size_t, off_t));
 	int (*set_fsync)(int (*)(int));
+	int (*set_ftruncate)(int (*)(int, off_t));
 };
 
 struct handle {
@@ -57,6 +58,7 @@ struct handle {
 	DB *db;
 	int fd;
 	enum greydb_mode mode;
+	uint32_t page_size;
 	struct grey_bdb_pages pages; /* GREYDB_WRITE */
 	char said[200];              /* by the library, about an error */
 };
@@ -90,6 +92,8 @@ library(struct grey_error *err)
 	    !find(loaded, NAME_OF(db_env_set_func_pread), &found.set_pread) ||
 	    !find(loaded, NAME_OF(db_env_set_func_pwrite), &found.set_pwrite) ||
 	    !find(loaded, NAME_OF(db_env_set_func_fsync), &found.set_fsync) ||
+	    !find(loaded, NAME_OF(db_env_set_func_ftruncate),
+		&found.set_ftruncate) ||
 	    !find(loaded, NAME_OF(db_create), &found.create)) {
 		grey_error_set(err, "cannot load Berkeley DB: %s", dlerror());
 		return NULL;
@@ -113,6 +117,33 @@ keep_back(int fd, const void *data, size_t size, off_t at)
 	return -1;
 }
 
+/*
+ * It frees the last page by cutting it off.  Here it becomes zeros, as what it
+ * may ask for behind the end, and commit cuts the file when it has announced
+ * and written what belongs to that.
+ */
+static int
+cut_later(int fd, off_t size)
+{
+	const size_t page_size = current->page_size;
+	char *zeros = calloc(1, page_size);
+	struct stat st;
+	int result = 0;
+
+	if (zeros == NULL || fstat(fd, &st) == -1) {
+		free(zeros);
+		return -1;
+	}
+	for (off_t at = size; result == 0 &&
+	     at < grey_bdb_pages_size(&current->pages, st.st_size);
+	     at += (off_t)page_size)
+		if (!grey_bdb_pages_write(&current->pages, zeros, page_size,
+			at))
+			result = -1;
+	free(zeros);
+	return result;
+}
+
 static int
 sync_nothing(int fd)
 {
@@ -130,6 +161,7 @@ enter(struct handle *handle)
 		return;
 	(void)handle->library->set_pread(read_kept);
 	(void)handle->library->set_pwrite(keep_back);
+	(void)handle->library->set_ftruncate(cut_later);
 }
 
 static void
@@ -138,6 +170,7 @@ leave(struct handle *handle)
 	(void)handle->library->set_fsync(NULL);
 	(void)handle->library->set_pread(NULL);
 	(void)handle->library->set_pwrite(NULL);
+	(void)handle->library->set_ftruncate(NULL);
 	current = NULL;
 }
 
@@ -276,6 +309,7 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 	if (status == GREY_OK) {
 		handle->fd = fd;
 		handle->mode = mode;
+		handle->page_size = header.page_size;
 		status = open_file(handle, DB_UNKNOWN,
 		    mode == GREYDB_READ ? DB_RDONLY : 0, err);
 		if (status != GREY_OK)
@@ -385,12 +419,39 @@ driver_collect(void *arg, struct grey_bytes *blocks_r, bool *single_r,
 	    single_r, err);
 }
 
+/* Cuts off what lies behind the end that the first page tells. */
+static enum grey_status
+cut(int fd, struct grey_error *err)
+{
+	struct grey_bdb_file header;
+	enum grey_status status = grey_bdb_header(fd, &header, err);
+	struct stat st;
+
+	if (status != GREY_OK)
+		return status;
+	if (fstat(fd, &st) == 0 &&
+	    (st.st_size <= header.size || ftruncate(fd, header.size) == 0))
+		return GREY_OK;
+	return grey_fail(err, GREY_DAMAGED, "cannot cut the file: %s",
+	    strerror(errno));
+}
+
 static enum grey_status
 driver_commit(void *arg, struct grey_error *err)
 {
 	struct handle *handle = arg;
+	enum grey_status status =
+	    grey_bdb_pages_commit(&handle->pages, handle->fd, err);
 
-	return grey_bdb_pages_commit(&handle->pages, handle->fd, err);
+	return status == GREY_OK ? cut(handle->fd, err) : status;
+}
+
+static enum grey_status
+driver_replay(int fd, struct grey_bytes pages, struct grey_error *err)
+{
+	enum grey_status status = grey_bdb_pages_replay(fd, pages, err);
+
+	return status == GREY_OK ? cut(fd, err) : status;
 }
 
 static enum grey_status
@@ -658,7 +719,7 @@ const struct greydb_driver greydb_bdb = { .name = "Berkeley DB",
 	.remove = driver_remove,
 	.collect = driver_collect,
 	.commit = driver_commit,
-	.replay = grey_bdb_pages_replay,
+	.replay = driver_replay,
 	.settle = driver_settle,
 	.close = driver_close,
 	.records = driver_records,

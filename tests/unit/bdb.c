@@ -11,9 +11,11 @@
 
 #include "bdb_file.h"
 #include "bdb_pages.h"
+#include "greydb_driver.h"
 
 #define RECORDS 200
 #define PAGE    4096
+#define GROWTH  5000
 
 static struct grey_bytes
 numbered(char buffer[64], const char *what, int i)
@@ -373,6 +375,51 @@ the_name_must_fit(void **state)
 	test_db_end(&test);
 }
 
+/*
+ * Whatever a store does to the file, splits of pages and the freeing of the
+ * last one included, it does not before it has been announced.
+ */
+static void
+nothing_is_written_before_its_announcement(void **state)
+{
+	struct test_db test;
+	struct grey_error err;
+	struct stat before, after;
+	char key[96];
+	void *handle;
+
+	(void)state;
+	test_db_begin(&test);
+	make(&test, DB_HASH, DB_CHKSUM, 0);
+	for (int i = 0; i < GROWTH; i++) {
+		const int fd = test_file(&test, "seen", O_RDWR);
+		struct grey_bytes blocks;
+		bool single;
+
+		(void)snprintf(key, sizeof(key), "%d %060d", i % 7, i / 7);
+		assert_int_equal(greydb_bdb.open(fd, GREYDB_WRITE, &handle,
+				     &err),
+		    GREY_OK);
+		assert_int_equal(fstat(fd, &before), 0);
+		assert_int_equal(greydb_bdb.store(handle, test_key(key),
+				     (struct grey_bytes){ key, 32 }, &err),
+		    GREY_OK);
+		assert_int_equal(greydb_bdb.collect(handle, &blocks, &single,
+				     &err),
+		    GREY_OK);
+		assert_int_equal(fstat(fd, &after), 0);
+		assert_int_equal(after.st_size, before.st_size);
+		assert_memory_equal(&after.st_mtim, &before.st_mtim,
+		    sizeof(after.st_mtim));
+		if (greydb_bdb.commit(handle, &err) != GREY_OK)
+			fail_msg("%d: %s", i, err.text);
+		assert_int_equal(greydb_bdb.close(handle,
+				     test.session.sync_sink, &err),
+		    GREY_OK);
+	}
+	test_db_end(&test);
+}
+
 int
 main(void)
 {
@@ -381,7 +428,8 @@ main(void)
 		cmocka_unit_test(damage_is_seen),
 		cmocka_unit_test(damage_without_checksums),
 		cmocka_unit_test(a_replay_overwrites_nobody),
-		cmocka_unit_test(the_name_must_fit) };
+		cmocka_unit_test(the_name_must_fit),
+		cmocka_unit_test(nothing_is_written_before_its_announcement) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
