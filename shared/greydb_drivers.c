@@ -19,7 +19,7 @@ greydb_driver_of(int fd, const struct grey_dbpath *path, struct grey_error *err)
 {
 	const struct greydb_driver *found = NULL;
 
-	for (size_t i = GREY_KIND_ANY + 1; i < DRIVERS; i++)
+	for (size_t i = GREY_KIND_ANY + 1; i < DRIVERS && found == NULL; i++)
 		if (drivers[i]->recognizes(fd))
 			found = drivers[i];
 	if (found == NULL)
