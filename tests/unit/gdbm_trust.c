@@ -135,7 +135,7 @@ store(struct test_db *test, int from, int to)
 	for (int i = from; i < to; i++) {
 		struct greydb *db = test_open(test);
 		struct grey_error err;
-		char item[16];
+		char item[32];
 
 		(void)snprintf(item, sizeof(item), "item %d", i);
 		if (greydb_store(db, test_key(item),
