@@ -106,9 +106,12 @@ is(mode("$setgid/seen") . ' ' . owner("$setgid/seen"), "0640 $user $group",
 
 # Not to be made setuid or setgid.
 my $copy = "$directory/exigrey";
-for my $case (['setgid', 0, $group, 02755], ['setuid', $user, 0, 04755]) {
+SKIP: for my $case (['setgid', 0, $group, 02755], ['setuid', $user, 0, 04755]) {
 	my ($name, $uid, $gid, $mode) = @$case;
 	my $ran = "$directory/ran";
+
+	# Theirs refuse such a program before ours can.
+	skip("$name: built with the sanitizers", 3) if $ENV{EXIGREY_PRELOAD};
 
 	system('cp', Tree::build('exigrey'), $copy) == 0 or die;
 	chown($uid, $gid, $copy) or die;

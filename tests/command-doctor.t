@@ -26,10 +26,11 @@ chmod 0755, "$dir/bin";
 sub wrap
 {
 	my ($filter) = @_;
+	my $environment = join ' ', map { "'$_'" } $exim->sanitizers;
 
 	Command::spew("$dir/bin/exim4", <<"END");
 #!/bin/sh
-'$exim->{exim}' -C '$exim->{conf}' "\$@" $filter
+$environment '$exim->{exim}' -C '$exim->{conf}' "\$@" $filter
 END
 	chmod 0755, "$dir/bin/exim4";
 }
