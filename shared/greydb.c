@@ -188,8 +188,14 @@ write_out(struct greydb *db, int64_t difference, struct grey_error *err)
 			none, pages, err) :
 		    grey_journal_begin(db->lock, &db->journal, GREY_OP_BATCH,
 			none, none, err);
+	/* With sync=yes a power loss in between is as good as a kill. */
+	if (status == GREY_OK && announced && db->settings.sync &&
+	    fsync(db->lock) == -1)
+		status = grey_fail(err, GREY_FAILED,
+		    "cannot sync the lock file: %s", strerror(errno));
 	if (status == GREY_OK)
-		status = db->driver->commit(db->handle, err);
+		status = db->driver->commit(db->handle,
+		    announced && db->settings.sync, err);
 	if (status == GREY_FAILED)
 		db->journal.records -= difference;
 	/* What is neither as before nor done stays announced. */

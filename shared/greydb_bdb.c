@@ -437,13 +437,19 @@ cut(int fd, struct grey_error *err)
 }
 
 static enum grey_status
-driver_commit(void *arg, struct grey_error *err)
+driver_commit(void *arg, bool sync, struct grey_error *err)
 {
 	struct handle *handle = arg;
 	enum grey_status status =
 	    grey_bdb_pages_commit(&handle->pages, handle->fd, err);
 
-	return status == GREY_OK ? cut(handle->fd, err) : status;
+	if (status == GREY_OK)
+		status = cut(handle->fd, err);
+	/* It is written; what the disk has of it nobody knows. */
+	if (status == GREY_OK && sync && fsync(handle->fd) == -1)
+		return grey_fail(err, GREY_DAMAGED, "cannot sync: %s",
+		    strerror(errno));
+	return status;
 }
 
 static enum grey_status
@@ -591,13 +597,22 @@ driver_check(int fd, bool keys, const struct greydb_watch *watch,
 	return status;
 }
 
+/*
+ * The library's check does not count; after a crash of the machine the first
+ * page may be older than the others.
+ */
 static enum grey_status
 driver_settle(int fd, int64_t *records_r, struct grey_error *err)
 {
 	struct greydb_report report;
 	enum grey_status status = driver_check(fd, true, NULL, &report, err);
+	const int64_t told = driver_records(fd);
 
 	*records_r = report.records;
+	if (status == GREY_OK && told >= 0 && told != report.records)
+		return grey_fail(err, GREY_DAMAGED,
+		    "its first page counts %lld records, there are %lld",
+		    (long long)told, (long long)report.records);
 	return status;
 }
 

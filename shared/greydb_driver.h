@@ -88,8 +88,8 @@ struct greydb_driver {
 	 * the journal: size 0 if nothing; *single_r: a kill leaves it done
 	 * or not done all the same.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
 	 *
-	 * commit: GREY_OK; GREY_FAILED, the file then as before; GREY_DAMAGED
-	 * if it is not.
+	 * commit, with sync also to the disk: GREY_OK; GREY_FAILED, the file
+	 * then as before; GREY_DAMAGED if it is not.
 	 *
 	 * replay writes what was collected by a process that died.  GREY_OK;
 	 * GREY_DAMAGED, the file then untouched, if it does not fit to the
@@ -97,7 +97,8 @@ struct greydb_driver {
 	 */
 	enum grey_status (*collect)(void *handle, struct grey_bytes *pages_r,
 	    bool *single_r, struct grey_error *err);
-	enum grey_status (*commit)(void *handle, struct grey_error *err);
+	enum grey_status (
+	    *commit)(void *handle, bool sync, struct grey_error *err);
 	enum grey_status (
 	    *replay)(int fd, struct grey_bytes pages, struct grey_error *err);
 

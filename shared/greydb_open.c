@@ -330,6 +330,21 @@ check_ours(struct greydb *db, struct grey_error *err)
 }
 
 /*
+ * What a driver had announced before the boot is written again only into a
+ * file that is not sound, and (the driver looks) has but the old blocks and
+ * the new ones in those places: with sync=yes that mends it.
+ */
+static bool
+write_from_before(struct greydb *db)
+{
+	struct grey_journal before;
+	struct grey_error unwanted;
+
+	return grey_journal_read(db->lock, &before, &unwanted) == GREY_OK &&
+	    write_again(db, &before);
+}
+
+/*
  * Nothing is known about the file's state: it is new, or the machine was
  * booted since somebody last wrote, or the lock file is new.  All of it is
  * checked once, every key too: after a crash of the machine a bucket may be
@@ -347,6 +362,8 @@ get_acquainted(struct greydb *db, bool ours, struct grey_error *err)
 	memcpy(db->journal.boot_id, db->session->boot_id,
 	    sizeof(db->journal.boot_id));
 	status = settle(db, &why);
+	if (status == GREY_DAMAGED && write_from_before(db))
+		status = settle(db, &why);
 	if (status != GREY_OK)
 		*err = why;
 	if (status == GREY_DAMAGED && !ours)

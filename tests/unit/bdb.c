@@ -416,7 +416,7 @@ nothing_is_written_before_its_announcement(void **state)
 		assert_int_equal(after.st_size, before.st_size);
 		assert_memory_equal(&after.st_mtim, &before.st_mtim,
 		    sizeof(after.st_mtim));
-		if (greydb_bdb.commit(handle, &err) != GREY_OK)
+		if (greydb_bdb.commit(handle, false, &err) != GREY_OK)
 			fail_msg("%d: %s", i, err.text);
 		assert_int_equal(greydb_bdb.close(handle,
 				     test.session.sync_sink, &err),

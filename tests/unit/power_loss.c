@@ -7,7 +7,6 @@
  */
 #include "test.h"
 
-#include "gdbm_check.h"
 #include "snapshot.h"
 #include "writes.h"
 
@@ -531,6 +530,9 @@ look_at_record(void *arg, struct grey_bytes bytes, struct grey_bytes value,
 	struct grey_record record;
 	int i = key->count - 1;
 
+	/* Of Berkeley DB, seldom, old and new half of a split bucket. */
+	if (key->found && test_is_bdb())
+		return GREY_OK;
 	if (key->found)
 		fail_msg("'%s' is there twice", key->text);
 	key->found = true;
@@ -645,13 +647,9 @@ static void
 expect_sound(struct test_db *test, int64_t records)
 {
 	struct greydb_report report;
-	struct grey_error err;
-	int fd = test_file(test, "seen", O_RDONLY);
 
-	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
-		fail_msg("not sound: %s", err.text);
+	test_check(test, &report);
 	assert_int_equal(report.records, records);
-	(void)close(fd);
 }
 
 static void
@@ -792,7 +790,12 @@ run(bool sync, bool between, const char *name)
 	test_db_end(&world.test);
 	for (int i = 0; i < ITEMS + CLIENTS; i++)
 		free(world.keys[i].values);
-	assert_int_equal(figures.lost, 0);
+	/*
+	 * Of Berkeley DB, a split whose first page reached the disk and whose
+	 * second did not loses records, as doc/reliability.md says.
+	 */
+	if (!test_is_bdb())
+		assert_int_equal(figures.lost, 0);
 }
 
 static void
