@@ -45,8 +45,10 @@ FLAGS		= $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 
 # Berkeley DB is loaded when a file of it is used; only its header is needed.
 # (\043 is a number sign: releases of make differ in how one is quoted here.)
-HAS_BERKELEY	:= $(shell printf '\043include <db.h>\nint v[%s ? 1 : -1];\n' \
-		  'DB_VERSION_MAJOR == 5 && DB_VERSION_MINOR == 3' | \
+HAS_BERKELEY	:= $(shell printf \
+		  '\043include <db.h>\nint v[%s ? 1 : -1];\n\043ifdef %s\n!\n\043endif\n' \
+		  'DB_VERSION_MAJOR == 5 && DB_VERSION_MINOR == 3' \
+		  WITHOUT_BERKELEY_DB | \
 		  $(CC) $(CPPFLAGS) -fsyntax-only -x c - 2>/dev/null && echo yes)
 ifeq ($(HAS_BERKELEY)$(filter clean help format lint,$(MAKECMDGOALS)),)
 $(info no <db.h> of Berkeley DB 5.3 (libdb5.3-dev): its files cannot be read)
@@ -165,13 +167,18 @@ $(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
 ##                   30,000 ways; recover a million records under load
 ##                   (15 minutes)
 CRASH_TESTS	= $(patsubst %,$(BUILD)/tests/%.t, \
-		  killed kill_random power_loss recovery)
+		  killed kill_random killed-bdb kill_random-bdb bdb \
+		  power_loss power_loss-bdb recovery)
 .PHONY: crash
 crash: deps
 	@$(MAKE) --no-print-directory $(CRASH_TESTS)
 	EXIGREY_CRASH_OPERATIONS=3000 $(BUILD)/tests/killed.t
 	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random.t
+	EXIGREY_CRASH_OPERATIONS=1000 $(BUILD)/tests/killed-bdb.t
+	EXIGREY_CRASH_KILLS=10000 $(BUILD)/tests/kill_random-bdb.t
+	EXIGREY_DAMAGES=1000 $(BUILD)/tests/bdb.t
 	EXIGREY_POWER_STATES=10000 $(BUILD)/tests/power_loss.t
+	EXIGREY_POWER_STATES=3000 $(BUILD)/tests/power_loss-bdb.t
 	EXIGREY_RECOVERY_RECORDS=1000000 $(BUILD)/tests/recovery.t
 
 ## make stress       64 processes on one database for a minute, some killed, and
@@ -265,6 +272,12 @@ bench: deps
 	@tests/deps bench
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	@EXIGREY_BUILD=$(BUILD) tests/bench/bench
+
+## make bench-kinds  what a call costs on GDBM and on Berkeley DB (3 minutes)
+.PHONY: bench-kinds
+bench-kinds: deps
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	@EXIGREY_BUILD=$(BUILD) tests/bench/kinds $(RECORDS)
 
 ## make bench-flood  5 million keys that come once: file, calls, purge (3 minutes)
 .PHONY: bench-flood
