@@ -364,19 +364,22 @@ delete_some(bool sync)
 		note(chosen[i]);
 }
 
-/* As edit and set do: another size. */
+/* As edit and set do: another size, but none that is smaller. */
 static void
 store_one(bool sync)
 {
 	struct key *key = &world.keys[rand() % (ITEMS + CLIENTS)];
 	struct greydb *db = open_base(sync);
+	size_t old = key->count > 0 ? key->values[key->count - 1].size : 0;
 	char value[VALUE_MAX] = "";
 	struct grey_error err;
+	size_t size;
 
 	(void)snprintf(value, sizeof(value), "%d %d 1 note=%0*d", world.call,
 	    world.call, rand() % 90, 0);
+	size = (strlen(value) + 32) / 32 * 32;
 	if (greydb_store(db, test_key(key->text),
-		(struct grey_bytes){ value, (strlen(value) + 32) / 32 * 32 },
+		(struct grey_bytes){ value, size > old ? size : old },
 		&err) != GREY_OK)
 		fail_msg("%s", err.text);
 	test_close(db);
