@@ -20,6 +20,7 @@
 
 #include "journal.h"
 #include "snapshot.h"
+#define ONLY_WRITES
 #include "writes.h"
 
 /*
@@ -61,24 +62,6 @@ was_written(int fd, off_t at, ssize_t size)
 	(void)fd;
 	(void)at;
 	(void)size;
-}
-
-static void
-was_truncated(int fd)
-{
-	(void)fd;
-}
-
-static void
-was_synced(int fd)
-{
-	(void)fd;
-}
-
-static void
-was_renamed(const char *to)
-{
-	(void)to;
 }
 
 /*

@@ -436,6 +436,16 @@ is_changed(int image)
 	return false;
 }
 
+static void *
+allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (memory == NULL)
+		abort();
+	return memory;
+}
+
 /* Puts together what the disk may hold of a file after the event. */
 static void
 lose_power(int number, int event, const struct test_db *test)
@@ -452,10 +462,9 @@ lose_power(int number, int event, const struct test_db *test)
 		if (world.changes[i].size > most)
 			most = world.changes[i].size;
 	pages = most / PAGE + 2;
-	data = calloc(pages, PAGE);
-	chosen = calloc(pages, sizeof(struct change *));
-	seen = calloc(pages, sizeof(*seen));
-	assert_true(data != NULL && chosen != NULL && seen != NULL);
+	data = allocate(pages, PAGE);
+	chosen = allocate(pages, sizeof(struct change *));
+	seen = allocate(pages, sizeof(*seen));
 	memcpy(data, image->durable, image->durable_size);
 	for (int i = 0; number == DATABASE && i < world.sync_count; i++)
 		if (world.syncs[i] < event)

@@ -14,6 +14,7 @@
 #include "gdbm_file.h"
 #include "journal.h"
 #include "snapshot.h"
+#define ONLY_WRITES
 #define SYNC_TAKES_TIME
 #include "writes.h"
 
@@ -57,24 +58,6 @@ was_written(int fd, off_t at, ssize_t size)
 	if (world.die_at_directory && at == world.directory_at &&
 	    size == world.directory_size)
 		(void)kill(getpid(), SIGKILL);
-}
-
-static void
-was_truncated(int fd)
-{
-	(void)fd;
-}
-
-static void
-was_synced(int fd)
-{
-	(void)fd;
-}
-
-static void
-was_renamed(const char *to)
-{
-	(void)to;
 }
 
 static int64_t
