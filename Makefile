@@ -165,7 +165,7 @@ $(BUILD)/tests/%: tests/bench/%.c $(SHARED_OBJECTS)
 ## make crash        kill writers at every write of 3000 operations and of
 ##                   rewrites, and 10,000 times at random; lose power in
 ##                   30,000 ways; recover a million records under load
-##                   (15 minutes)
+##                   (10 minutes)
 CRASH_TESTS	= $(patsubst %,$(BUILD)/tests/%.t, \
 		  killed kill_random killed-bdb kill_random-bdb bdb \
 		  power_loss power_loss-bdb recovery)
@@ -266,7 +266,7 @@ check-matrix: deps
 	    prove tests/exim-matrix.t
 
 ## make bench        what a call costs, beside its floor, at any size and under
-##                   load; table, JSON and plots in build/bench (15 minutes)
+##                   load; table, JSON and plots in build/bench (10 minutes)
 .PHONY: bench
 bench: deps
 	@tests/deps bench
