@@ -62,8 +62,11 @@ check_arguments(const struct invocation *run)
 	if (run->argc >= command->min &&
 	    (command->max == -1 || run->argc <= command->max))
 		return EXIT_DONE;
-	if (run->argc < command->min)
+	if (run->argc < command->min && command->min == 1)
 		complain("'%s' needs an argument", command->name);
+	else if (run->argc < command->min)
+		complain("'%s' needs %d arguments", command->name,
+		    command->min);
 	else
 		complain("'%s' does not take '%s'", command->name,
 		    run->argv[command->max]);

@@ -80,7 +80,7 @@ is(out(@config, '-d', $db, '-q', 'allow', '192.0.2.0%2F24'), '',
     'a network is allowed');
 is(out(@config, 'why', '192.0.2.9', 'x@example.com', $mail[2]), 'keep',
     'why: keep');
-for my $case ([[qw(greylist a)], qr/'greylist' needs an argument.*CLIENT/s],
+for my $case ([[qw(greylist a)], qr/'greylist' needs 3 arguments.*CLIENT/s],
     [['greylist', 'a', @mail[1, 2]], qr/CLIENT 'a' is no IP address/],
     [['why', @mail, '--options', 'x=1'], qr/OPTIONS: unknown setting 'x'/],
     [['why', @mail, '--options', 'delay=3h'], qr/delay .* is not below grey/]) {

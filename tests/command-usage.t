@@ -37,6 +37,7 @@ my @mistakes = (
 	[['set'], qr/'set' needs an argument/],
 	[['set', 'a', 'b'], qr/'set' does not take 'b'/],
 	[['allow'], qr/'allow' needs an argument/],
+	[['convert', './a'], qr/'convert' needs 2 arguments/],
 	[['unseen'], qr/'unseen' needs an argument/],
 	[['unseen', 'a', 'b'], qr/'unseen' does not take 'b'/],
 	[['--format', 'xml', 'list'], qr/--format: 'xml' is neither text, tab nor json/],
