@@ -1,7 +1,12 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <stdio.h>
+#include <string.h>
 
 #include "change.h"
 #include "commands.h"
+#include "complain.h"
 #include "database.h"
 #include "options.h"
 #include "verdict.h"
@@ -28,6 +33,43 @@ allow_record(void *arg, struct grey_record *record, char buffer[GREY_VALUE_MAX],
 	    &record->flags, err);
 }
 
+static bool
+is_network(const char *item)
+{
+	size_t length = strcspn(item, "/");
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+
+	if (item[length] != '/' || length >= sizeof(address))
+		return false;
+	memcpy(address, item, length);
+	address[length] = '\0';
+	return inet_pton(AF_INET, address, &binary) == 1 ||
+	    inet_pton(AF_INET6, address, &binary) == 1;
+}
+
+/*
+ * Items are compared byte by byte: what was allowed, but can hardly be what
+ * Exim will ask for, is told.  It stays allowed, for an ACL may mean just that.
+ */
+static void
+tell_of_address(const char *item)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+
+	if (is_network(item))
+		complain("'%s' does not allow the hosts of this network, only "
+			 "an item that is written so: for a network use a host "
+			 "list of Exim",
+		    item);
+	else if (inet_pton(AF_INET6, item, &binary) == 1 &&
+	    inet_ntop(AF_INET6, &binary, text, sizeof(text)) != NULL &&
+	    strcmp(text, item) != 0)
+		complain("'%s' is '%s' when Exim writes it: allow that", item,
+		    text);
+}
+
 static int
 run_allow(struct invocation *run)
 {
@@ -35,6 +77,7 @@ run_allow(struct invocation *run)
 	char text[24];
 	struct grey_error err;
 	enum grey_status status;
+	int code;
 
 	status = option_moment(run, "expires", &expires, &err);
 	if (status == GREY_OK && expires <= run->now)
@@ -45,8 +88,11 @@ run_allow(struct invocation *run)
 	if (status != GREY_OK)
 		return database_failed(run, status, &err);
 	(void)snprintf(text, sizeof(text), "%lld", (long long)expires);
-	return change_items(run, allow_record,
+	code = change_items(run, allow_record,
 	    option_given(run, "expires") ? text : NULL);
+	for (int i = 0; code == EXIT_DONE && !run->quiet && i < run->argc; i++)
+		tell_of_address(run->argv[i]);
+	return code;
 }
 
 static const struct option_row allow_options[] = {

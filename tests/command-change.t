@@ -187,6 +187,20 @@ unlike($c->must(qw(allow known)), qr/expires/,
     'allow without --expires: for good');
 is($c->run(qw(-q allow known))->{out}, '', 'allow: silent with -q');
 
+# What looks like a client, but as Exim never writes one: allowed, and told.
+for my $case (['192.0.2.0/24', qr/'192\.0\.2\.0\/24' does not allow the hosts/],
+    ['2001:db8::/32', qr/does not allow the hosts .*a host list of Exim/],
+    ['2001:DB8:0::1', qr/'2001:DB8:0::1' is '2001:db8::1' when Exim writes/],
+    ['2001:db8::1', qr/\A\z/], ['192.0.2.1', qr/\A\z/],
+    ['a/24', qr/\A\z/], ['<a/b@x>:<c@d>', qr/\A\z/]) {
+	my ($item, $told) = @$case;
+
+	like($c->run('allow', $item)->{err}, $told, "allow $item: told");
+	like(record($item), qr/keep/, "allow $item: allowed");
+	is($c->run('-q', 'allow', $item)->{err}, '', "allow $item: -q");
+	$c->must('delete', $item);
+}
+
 # delete ITEM
 $c->fill(map { ($_ => [60, 60, 0]) } qw(a b c), '*');
 $r = $c->run(qw(delete a b --dry-run));
