@@ -60,8 +60,8 @@ tell_of_address(const char *item)
 
 	if (is_network(item))
 		complain("'%s' does not allow the hosts of this network, only "
-			 "an item that is written so: for a network use a host "
-			 "list of Exim",
+			 "an item that is written so: for a network see "
+			 "exigrey.conf(5), ITEMS, or use a host list of Exim",
 		    item);
 	else if (inet_pton(AF_INET6, item, &binary) == 1 &&
 	    inet_ntop(AF_INET6, &binary, text, sizeof(text)) != NULL &&
