@@ -30,6 +30,57 @@ set_number(const struct grey_setting *setting, struct grey_bytes value,
 	return GREY_OK;
 }
 
+/* "0.75", ".75", "1": what has more digits than GREY_RATIO_ONE is none. */
+static bool
+ratio_parse(struct grey_bytes value, int64_t *ratio_r)
+{
+	int64_t whole = 0, ratio = 0, part = GREY_RATIO_ONE;
+	size_t at = 0;
+
+	if (value.size == 0 ||
+	    (value.data[0] != '.' && !grey_number_read(value, &at, &whole)) ||
+	    whole > 1)
+		return false;
+	if (at < value.size && value.data[at++] != '.')
+		return false;
+	for (; at < value.size; at++) {
+		const char c = value.data[at];
+
+		part /= 10;
+		if (c < '0' || c > '9' || part == 0)
+			return false;
+		ratio += (c - '0') * part;
+	}
+	*ratio_r = whole * GREY_RATIO_ONE + ratio;
+	return *ratio_r <= GREY_RATIO_ONE;
+}
+
+static enum grey_status
+set_ratio(struct grey_bytes value, int64_t *ratio_r, struct grey_error *err)
+{
+	int64_t ratio;
+
+	if (!ratio_parse(value, &ratio))
+		return grey_fail(err, GREY_INVALID,
+		    "'%.*s' is no number from 0 to 1, as in 0.75",
+		    quoted_size(value), value.data);
+	*ratio_r = ratio;
+	return GREY_OK;
+}
+
+static void
+ratio_text(int64_t ratio, char text[GREY_SETTING_TEXT])
+{
+	int length = snprintf(text, GREY_SETTING_TEXT, "%lld.%06lld",
+	    (long long)(ratio / GREY_RATIO_ONE),
+	    (long long)(ratio % GREY_RATIO_ONE));
+
+	while (text[length - 1] == '0')
+		text[--length] = '\0';
+	if (text[length - 1] == '.')
+		text[length - 1] = '\0';
+}
+
 /* "neither a nor b", "none of a b c" */
 static enum grey_status
 no_such_word(const struct grey_setting *setting, struct grey_bytes value,
@@ -89,6 +140,8 @@ grey_setting_set(const struct grey_setting *setting, struct grey_bytes value,
 		return grey_duration_parse(value, place, err);
 	case GREY_SETTING_NUMBER:
 		return set_number(setting, value, place, err);
+	case GREY_SETTING_RATIO:
+		return set_ratio(value, place, err);
 	case GREY_SETTING_STRING:
 		return set_string(value, place, err);
 	default:
@@ -129,6 +182,9 @@ grey_setting_text(const struct grey_setting *setting, const void *base,
 	case GREY_SETTING_NUMBER:
 		(void)snprintf(text, GREY_SETTING_TEXT, "%lld",
 		    (long long)*(const int64_t *)place);
+		break;
+	case GREY_SETTING_RATIO:
+		ratio_text(*(const int64_t *)place, text);
 		break;
 	case GREY_SETTING_FLAG:
 		(void)strcpy(text, setting->words[*(const bool *)place]);

@@ -15,10 +15,14 @@
 /* Room for a value as text, its NUL included. */
 #define GREY_SETTING_TEXT 256
 
+/* A ratio of 1; 0.75 is kept as 750000, so that comparing it is exact. */
+#define GREY_RATIO_ONE 1000000
+
 /* What is kept: its type in the struct. */
 enum grey_setting_kind {
 	GREY_SETTING_DURATION, /* int64_t, seconds */
 	GREY_SETTING_NUMBER,   /* int64_t, from 0 to most */
+	GREY_SETTING_RATIO,    /* int64_t, from 0 to GREY_RATIO_ONE */
 	GREY_SETTING_FLAG,     /* bool: the first word is false */
 	GREY_SETTING_CHOICE,   /* int: the number of the word */
 	GREY_SETTING_STRING    /* char[GREY_SETTING_TEXT] */

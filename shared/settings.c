@@ -36,6 +36,25 @@ static const struct grey_setting whitelist_settings[] = {
 	{ .name = NULL },
 };
 
+static const struct grey_setting trap_settings[] = {
+	{ "expire", GREY_SETTING_DURATION, PLACE(trap.expire) },
+	{ "suspect_tuples", GREY_SETTING_NUMBER, PLACE(trap.suspect_tuples) },
+	{ "max_domains", GREY_SETTING_NUMBER, PLACE(trap.max_domains) },
+	{ "max_senders_ratio", GREY_SETTING_RATIO,
+	    PLACE(trap.max_senders_ratio) },
+	{ "trap_recipients", GREY_SETTING_STRING, PLACE(trap.trap_recipients) },
+	{ "checker", GREY_SETTING_STRING, PLACE(trap.checker) },
+	{ "checker_timeout", GREY_SETTING_DURATION,
+	    PLACE(trap.checker_timeout) },
+	{ "checker_processes", GREY_SETTING_NUMBER,
+	    PLACE(trap.checker_processes), .most = 100 },
+	{ "dns_sockets", GREY_SETTING_NUMBER, PLACE(trap.dns_sockets),
+	    .most = 1000 },
+	{ "dns_timeout", GREY_SETTING_DURATION, PLACE(trap.dns_timeout) },
+	{ "dns_servers", GREY_SETTING_STRING, PLACE(trap.dns_servers) },
+	{ .name = NULL },
+};
+
 static const struct grey_setting postfix_settings[] = {
 	{ "message", GREY_SETTING_STRING, PLACE(postfix_message) },
 	{ "header", GREY_SETTING_FLAG, PLACE(postfix_header), .words = no_yes },
@@ -50,6 +69,7 @@ const struct grey_section grey_sections[] = {
 	    offsetof(struct grey_settings, policy) },
 	{ "whitelist", whitelist_settings, 0 },
 	{ "postfix", postfix_settings, 0 },
+	{ "trap", trap_settings, 0 },
 	{ NULL, NULL, 0 },
 };
 
@@ -63,7 +83,15 @@ grey_settings_default(void)
 		.lower_case = true,
 		.autowhitelist = 5,
 		.db = "greylist",
-		.postfix_message = "4.2.0 Greylisted, please try again later" };
+		.postfix_message = "4.2.0 Greylisted, please try again later",
+		.trap = { .expire = 86400,
+		    .suspect_tuples = 5,
+		    .max_domains = 3,
+		    .max_senders_ratio = 3 * GREY_RATIO_ONE / 4,
+		    .checker_timeout = 10,
+		    .checker_processes = 5,
+		    .dns_sockets = 50,
+		    .dns_timeout = 5 } };
 
 	settings.policy.delay = 300;
 	return settings;
@@ -160,6 +188,29 @@ not_absolute(const char *name, const char *path, struct grey_error *err)
 	    name, path);
 }
 
+static enum grey_status
+trap_check(const struct grey_trap_settings *trap, struct grey_error *err)
+{
+	if (trap->trap_recipients[0] != '\0' && trap->trap_recipients[0] != '/')
+		return not_absolute("trap_recipients", trap->trap_recipients,
+		    err);
+	if (trap->checker[0] != '\0' && trap->checker[0] != '/')
+		return not_absolute("checker", trap->checker, err);
+	if (trap->expire == 0)
+		return grey_fail(err, GREY_INVALID,
+		    "expire: a trap of 0 seconds would hold nobody");
+	if (trap->checker_processes == 0 || trap->checker_timeout == 0)
+		return grey_fail(err, GREY_INVALID,
+		    "%s: it must be above 0; an empty checker switches it off",
+		    trap->checker_processes == 0 ? "checker_processes" :
+						   "checker_timeout");
+	if (trap->dns_timeout == 0)
+		return grey_fail(err, GREY_INVALID,
+		    "dns_timeout: it must be above 0; dns_sockets = 0 "
+		    "switches DNS off");
+	return GREY_OK;
+}
+
 enum grey_status
 grey_settings_check(const struct grey_settings *settings,
     struct grey_error *err)
@@ -180,5 +231,5 @@ grey_settings_check(const struct grey_settings *settings,
 		    "delay (%llds) is not below grey (%llds), the lifetime of "
 		    "what waits: no mail would ever pass",
 		    (long long)policy->delay, (long long)policy->grey);
-	return GREY_OK;
+	return trap_check(&settings->trap, err);
 }

@@ -11,6 +11,24 @@
 #include "policy.h"
 #include "setting.h"
 
+/*
+ * Section trap: which clients 'exigrey trap' traps, and for how long.  The
+ * first five are those of OpenBSD's greytrapper.
+ */
+struct grey_trap_settings {
+	int64_t expire;            /* seconds that a client stays trapped */
+	int64_t suspect_tuples;    /* more waiting ones make it a suspect */
+	int64_t max_domains;       /* of its senders, then */
+	int64_t max_senders_ratio; /* unique senders to triplets, then */
+	char trap_recipients[GREY_SETTING_TEXT]; /* file, or "" */
+	char checker[GREY_SETTING_TEXT]; /* of recipients: program, or "" */
+	int64_t checker_timeout;         /* seconds, for one recipient */
+	int64_t checker_processes;       /* at once */
+	int64_t dns_sockets;             /* queries at once; 0: none at all */
+	int64_t dns_timeout;             /* seconds, for one domain */
+	char dns_servers[GREY_SETTING_TEXT]; /* "": those of resolv.conf */
+};
+
 struct grey_settings {
 	struct grey_policy policy;
 	int64_t ipv4_prefix, ipv6_prefix;
@@ -30,6 +48,7 @@ struct grey_settings {
 	char keys[GREY_SETTING_TEXT];
 	char postfix_message[GREY_SETTING_TEXT]; /* of a deferral */
 	bool postfix_header; /* X-Greylist at a first pass */
+	struct grey_trap_settings trap;
 };
 
 /* A section of the file, its settings and where they are kept. */

@@ -177,3 +177,13 @@ grey_network_item(const struct grey_network *network,
 		    network->prefix);
 	return text;
 }
+
+bool
+grey_triplet_host(const struct grey_record *record,
+    struct grey_network *address_r)
+{
+	struct grey_bytes text;
+
+	return grey_record_flag(record, GREY_FLAG_HOST, &text) &&
+	    grey_address_parse(text, address_r);
+}

@@ -16,6 +16,7 @@
 #include "bytes.h"
 #include "key.h"
 #include "network.h"
+#include "record.h"
 #include "status.h"
 
 /* What mail is told apart by. */
@@ -57,6 +58,19 @@ bool grey_triplet_split(struct grey_bytes item, char *buffer,
  */
 const char *grey_network_item(const struct grey_network *network,
     char text[GREY_NETWORK_TEXT]);
+
+/*
+ * The record of mail keeps in this flag, host=ADDRESS, from which client it
+ * came last: its item has the client's network, or no client at all.
+ */
+#define GREY_FLAG_HOST "host"
+
+/*
+ * The address in flag host.  Returns false if the record has none, or one that
+ * does not parse.
+ */
+bool grey_triplet_host(const struct grey_record *record,
+    struct grey_network *address_r);
 
 /* Does the item tell of mail (two slashes) and not of a client? */
 bool grey_is_triplet(struct grey_bytes item);
