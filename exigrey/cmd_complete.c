@@ -14,7 +14,7 @@ static const struct {
 	const char *option;
 	const char *values;
 } choices[] = { { "--format", "text tab json" },
-	{ "--state", "grey passed auto kept expired" },
+	{ "--state", "grey passed auto kept trapped expired" },
 	{ "--sort", "item state created used count" },
 	{ "--block-size", "4096 8192 16384" }, { "--grey", "24h" },
 	{ "--passed", "36d" }, { "--delay", "10m" },

@@ -1,81 +1,10 @@
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "batch.h"
 #include "commands.h"
 #include "complain.h"
 #include "database.h"
+#include "deletion.h"
 #include "filter.h"
 #include "options.h"
 #include "sweep.h"
-
-/* What became of each argument. */
-struct deletion {
-	bool dry_run;
-	bool *found; /* one for each */
-};
-
-static enum grey_status
-delete_item(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
-    struct grey_bytes value, struct grey_error *err)
-{
-	const struct deletion *deletion = arg;
-
-	if (value.data == NULL)
-		return GREY_OK;
-	deletion->found[number] = true;
-	return deletion->dry_run ? GREY_OK : greydb_delete(db, key, err);
-}
-
-/* Names those that were not there.  Returns the exit status. */
-static int
-report_items(const struct invocation *run, const struct deletion *deletion)
-{
-	int64_t deleted = 0;
-
-	for (int i = 0; i < run->argc; i++) {
-		deleted += deletion->found[i];
-		if (!deletion->found[i])
-			complain_about(grey_bytes_of(run->argv[i]),
-			    "no such item");
-	}
-	if (run->quiet)
-		;
-	else if (run->format == FORMAT_JSON)
-		(void)printf("{\"dry_run\":%s,\"deleted\":%lld}\n",
-		    deletion->dry_run ? "true" : "false", (long long)deleted);
-	else if (run->format == FORMAT_TAB)
-		(void)printf("deleted\t%lld\n", (long long)deleted);
-	else
-		(void)printf("%s %lld of %d items of %s/%s\n",
-		    deletion->dry_run ? "would delete" : "deleted",
-		    (long long)deleted, run->argc, run->path.directory,
-		    run->path.file);
-	return deleted == run->argc ? EXIT_DONE : EXIT_NOT_FOUND;
-}
-
-static int
-delete_items(struct invocation *run)
-{
-	struct deletion deletion = { .dry_run = option_given(run, "dry-run") };
-	struct grey_error err;
-	enum grey_status status;
-	int result;
-
-	deletion.found = calloc((size_t)run->argc, sizeof(bool));
-	if (deletion.found == NULL)
-		status = grey_fail(&err, GREY_FAILED, "out of memory");
-	else
-		status = batch_items(run, false, delete_item, &deletion, &err);
-	if (status == GREY_OK)
-		result = report_items(run, &deletion);
-	else if (status == GREY_NOT_FOUND)
-		result = database_missing(run, EXIT_NOT_FOUND);
-	else
-		result = database_failed(run, status, &err);
-	free(deletion.found);
-	return result;
-}
 
 static bool
 match_all(void *arg, const struct entry *entry)
@@ -131,6 +60,17 @@ delete_all(struct invocation *run)
 		.dry_run = option_given(run, "dry-run") };
 
 	return sweep(run, &what);
+}
+
+static int
+delete_items(struct invocation *run)
+{
+	const struct deletion deletion = { .match = match_all,
+		.dry_run = option_given(run, "dry-run"),
+		.what = "items",
+		.missing = "no such item" };
+
+	return deletion_run(run, &deletion);
 }
 
 static int

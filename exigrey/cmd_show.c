@@ -31,6 +31,11 @@ judge(const struct showing *showing, const struct grey_record *record)
 {
 	struct grey_verdict verdict;
 
+	/* Only as a suffix an item is trapped. */
+	if (grey_judge_suffix(record, &showing->policy, showing->run->now,
+		&verdict) &&
+	    verdict.reason == GREY_TRAPPED)
+		return verdict;
 	grey_judge_item(record, false, NULL, &showing->policy,
 	    showing->run->now, &verdict);
 	return verdict;
@@ -44,7 +49,8 @@ print_verdict(const struct showing *showing, const struct grey_record *record)
 		[GREY_EARLY] = "yes: too early",
 		[GREY_PASSED] = "no: the delay is over",
 		[GREY_KEPT] = "no: whitelisted by hand",
-		[GREY_WHITELISTED] = "no: whitelisted" };
+		[GREY_WHITELISTED] = "no: whitelisted",
+		[GREY_TRAPPED] = "yes: trapped" };
 	const struct grey_verdict verdict = judge(showing, record);
 	const int64_t now = showing->run->now;
 	char distance[MOMENT_TEXT];
@@ -105,7 +111,7 @@ print_broken(enum format format, const struct entry *entry)
 		(void)putchar('\n');
 	} else {
 		(void)putchar('{');
-		row_print_json_item(entry->item);
+		row_print_json_bytes("item", entry->item);
 		(void)fputs(",\"state\":\"broken\",\"error\":", stdout);
 		escape_json(stdout, grey_bytes_of(why.text));
 		(void)fputs(",\"value_hex\":\"", stdout);

@@ -26,11 +26,12 @@ const char *
 colour_of_state(enum grey_state state)
 {
 	static const char *const starts[GREY_STATES] = {
-		[GREY_STATE_GREY] = "\033[33m",   /* yellow */
-		[GREY_STATE_PASSED] = "\033[32m", /* green */
-		[GREY_STATE_AUTO] = "\033[36m",   /* cyan */
-		[GREY_STATE_KEPT] = "\033[1;34m", /* bold blue */
-		[GREY_STATE_EXPIRED] = "\033[2m"  /* faint */
+		[GREY_STATE_GREY] = "\033[33m",    /* yellow */
+		[GREY_STATE_PASSED] = "\033[32m",  /* green */
+		[GREY_STATE_AUTO] = "\033[36m",    /* cyan */
+		[GREY_STATE_KEPT] = "\033[1;34m",  /* bold blue */
+		[GREY_STATE_TRAPPED] = "\033[31m", /* red */
+		[GREY_STATE_EXPIRED] = "\033[2m"   /* faint */
 	};
 
 	return wanted() ? starts[state] : "";

@@ -35,7 +35,7 @@ parse_state(const char *word, size_t length, unsigned *states,
 	}
 	return grey_fail(err, GREY_INVALID,
 	    "--state: '%.*s' is none of "
-	    "grey, passed, auto, kept, expired",
+	    "grey, passed, auto, kept, trapped, expired",
 	    (int)(length < 64 ? length : 64), word);
 }
 

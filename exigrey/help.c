@@ -114,8 +114,8 @@ help_overview(FILE *file)
 	(void)fputs(
 	    "\nD is a duration: 600 (seconds), 10m, 24h, 36d, 1h30m.\n"
 	    "Run by root it acts as the owner of the database's directory."
-	    "\nExit status: 0 done; 1 not found, or check or doctor found "
-	    "something;\n2 wrong usage or failure.\n",
+	    "\nExit status: 0 done; 1 not found, not trapped, or check or "
+	    "doctor found\nsomething; 2 wrong usage or failure.\n",
 	    file);
 }
 

@@ -33,7 +33,7 @@ static const struct option_row format_rows[] = {
 static const struct option_row filter_rows[] = {
 	{ "state", 0, "S[,S]",
 	    "in one of these states: grey, passed, auto, "
-	    "kept, expired" },
+	    "kept, trapped, expired" },
 	{ "match", 0, "GLOB", "the whole item matches a pattern with * ? []" },
 	{ "regex", 0, "RE",
 	    "the item matches a Perl regular expression "

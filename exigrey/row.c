@@ -55,15 +55,15 @@ print_tab(const struct entry *entry, const struct grey_verdict *verdict)
 }
 
 void
-row_print_json_item(struct grey_bytes item)
+row_print_json_bytes(const char *name, struct grey_bytes bytes)
 {
-	if (escape_is_utf8(item)) {
-		(void)fputs("\"item\":", stdout);
-		escape_json(stdout, item);
+	if (escape_is_utf8(bytes)) {
+		(void)printf("\"%s\":", name);
+		escape_json(stdout, bytes);
 		return;
 	}
-	(void)fputs("\"item_hex\":\"", stdout);
-	escape_hex(stdout, item);
+	(void)printf("\"%s_hex\":\"", name);
+	escape_hex(stdout, bytes);
 	(void)putchar('"');
 }
 
@@ -89,7 +89,7 @@ print_json(const struct entry *entry, const struct grey_verdict *verdict)
 	const struct grey_record *record = &entry->record;
 
 	(void)putchar('{');
-	row_print_json_item(entry->item);
+	row_print_json_bytes("item", entry->item);
 	(void)printf(",\"state\":\"%s\",\"created\":%lld,\"used\":%lld,"
 		     "\"count\":%lld,\"flags\":[",
 	    grey_state_name(entry->state), (long long)record->created,

@@ -20,9 +20,9 @@ void row_print(enum format format, const struct entry *entry,
     const struct grey_verdict *verdict);
 
 /*
- * Prints the item as JSON, "item":"...", or, where it is not UTF-8,
- * "item_hex":"...".
+ * Prints bytes as JSON, "item":"..." by that name, or, where they are not
+ * UTF-8, "item_hex":"...".
  */
-void row_print_json_item(struct grey_bytes item);
+void row_print_json_bytes(const char *name, struct grey_bytes bytes);
 
 #endif

@@ -16,6 +16,7 @@
 #include "network.h"
 #include "status.h"
 #include "triplet.h"
+#include "trust.h"
 #include "whitelist.h"
 
 /* What becomes of a client that is to be trapped. */
@@ -27,14 +28,12 @@ enum trap_outcome {
 	TRAP_LISTED   /* in the file of whitelisted clients: the same */
 };
 
-/* The longest note; what is longer is cut. */
-#define TRAP_NOTE_MAX 256
-
 /* A client that is to be trapped, and what became of it. */
 struct trap {
 	struct grey_network client; /* an address */
 	int64_t expires;            /* seconds since 1970 */
-	const char *note;           /* any bytes; "" or NULL: none; borrowed */
+	const char *note;           /* any bytes; "" or NULL: none; borrowed;
+			     * cut at GREY_NOTE_MAX */
 	enum trap_outcome outcome;
 	char keeper[GREY_NETWORK_TEXT]; /* TRAP_KEPT: item of that record */
 	struct grey_listed listed;      /* TRAP_LISTED: its line */

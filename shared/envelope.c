@@ -10,6 +10,12 @@
 #include "triplet.h"
 #include "trust.h"
 
+/*
+ * A record of mail is as wide as any address of its client's family needs, so
+ * that another host of the network changes it in place.
+ */
+#define HOST_WIDTH(address) ((address)->ipv4 ? 64 : 96)
+
 /* One check while it goes on. */
 struct check {
 	struct grey_session *session;
@@ -86,37 +92,96 @@ store(const struct check *check, const struct grey_known *known,
 	    status;
 }
 
-/* Judges by the record of an address or network; *decided_r: that was all. */
+/* What is known of a client, by its address and its network. */
+struct client {
+	struct grey_known address, network;
+	const struct grey_known *decides; /* one of these */
+	enum grey_trust trust;
+};
+
 static enum grey_status
-judge_client(struct check *check, const struct grey_network *client,
-    bool *decided_r, struct grey_error *err)
+fetch_trust(const struct check *check, const struct grey_network *client,
+    struct grey_known *known, enum grey_trust *trust_r, struct grey_error *err)
 {
-	const int64_t now = check->envelope->now;
 	char item[GREY_NETWORK_TEXT];
-	struct grey_known known = { .record = NULL };
-	struct grey_record record;
-	enum grey_trust trust = GREY_TRUST_UNKNOWN;
 	enum grey_status status;
 
 	(void)grey_network_item(client, item);
-	status = fetch(check, &known, item, strlen(item), err);
+	status = fetch(check, known, item, strlen(item), err);
 	if (status == GREY_OK)
-		trust =
-		    grey_trust_of(known.record, &check->settings->policy, now);
-	*decided_r = trust != GREY_TRUST_UNKNOWN;
-	if (trust == GREY_TRUST_TRAPPED)
-		check->answer.outcome = GREY_CLIENT_TRAPPED;
-	else if (trust != GREY_TRUST_UNKNOWN) {
+		*trust_r = grey_trust_of(known->record,
+		    &check->settings->policy, check->envelope->now);
+	return status;
+}
+
+/*
+ * The record of the client's address decides, else that of its network; a
+ * trapped address gives way to a network that is kept by hand.
+ */
+static enum grey_status
+fetch_client(const struct check *check, struct client *client,
+    struct grey_error *err)
+{
+	enum grey_trust trust = GREY_TRUST_UNKNOWN;
+	enum grey_status status;
+
+	*client = (struct client){ .trust = GREY_TRUST_UNKNOWN };
+	client->decides = &client->address;
+	status = fetch_trust(check, &check->address, &client->address,
+	    &client->trust, err);
+	if (status != GREY_OK ||
+	    check->network.prefix == check->address.prefix ||
+	    client->trust == GREY_TRUST_KEPT ||
+	    client->trust == GREY_TRUST_AUTO)
+		return status;
+	status =
+	    fetch_trust(check, &check->network, &client->network, &trust, err);
+	if (client->trust == GREY_TRUST_UNKNOWN || trust == GREY_TRUST_KEPT) {
+		client->decides = &client->network;
+		client->trust = trust;
+	}
+	return status;
+}
+
+static void
+free_client(struct client *client)
+{
+	grey_known_free(&client->address);
+	grey_known_free(&client->network);
+}
+
+static void
+say_trapped(struct check *check, const struct client *client)
+{
+	const int64_t end =
+	    grey_end(client->decides->record, &check->settings->policy);
+
+	check->answer = (struct grey_answer){ .outcome = GREY_CLIENT_TRAPPED,
+		.wait = end - check->envelope->now };
+}
+
+/* Judges by the client; *decided_r: that was all. */
+static enum grey_status
+judge_client(struct check *check, bool *decided_r, struct grey_error *err)
+{
+	struct client client;
+	struct grey_record record;
+	enum grey_status status = fetch_client(check, &client, err);
+
+	*decided_r = client.trust != GREY_TRUST_UNKNOWN;
+	if (status == GREY_OK && client.trust == GREY_TRUST_TRAPPED)
+		say_trapped(check, &client);
+	else if (status == GREY_OK && *decided_r) {
 		check->answer = (struct grey_answer){ .pass = true,
-			.outcome = trust == GREY_TRUST_KEPT ?
+			.outcome = client.trust == GREY_TRUST_KEPT ?
 			    GREY_CLIENT_KEPT :
 			    GREY_CLIENT_AUTO };
-		record = *known.record;
-		record.used = now;
+		record = *client.decides->record;
+		record.used = check->envelope->now;
 		grey_record_count(&record);
-		status = store(check, &known, &record, err);
+		status = store(check, client.decides, &record, err);
 	}
-	grey_known_free(&known);
+	free_client(&client);
 	return status;
 }
 
@@ -152,6 +217,25 @@ decides(const struct grey_answer *answer, const struct grey_answer *than)
 	return answer->wait > than->wait;
 }
 
+/*
+ * Notes in the record from which client its mail came last.  Returns false if
+ * that stands there already.  buffer is for the flags.
+ */
+static bool
+note_host(const struct check *check, struct grey_record *record,
+    char buffer[GREY_VALUE_MAX])
+{
+	char address[GREY_ADDRESS_TEXT];
+	struct grey_bytes host;
+
+	(void)grey_address_text(&check->address, address);
+	if (grey_record_flag(record, GREY_FLAG_HOST, &host) &&
+	    grey_bytes_equal(host, grey_bytes_of(address)))
+		return false;
+	return grey_flags_set(record->flags, GREY_FLAG_HOST, address, buffer,
+		   &record->flags, NULL) == GREY_OK;
+}
+
 static enum grey_status
 judge_item(struct check *check, struct grey_bytes item, bool is_first,
     struct grey_error *err)
@@ -160,6 +244,7 @@ judge_item(struct check *check, struct grey_bytes item, bool is_first,
 	struct grey_known known = { .record = NULL };
 	struct grey_verdict verdict;
 	struct grey_answer answer;
+	char flags[GREY_VALUE_MAX];
 	enum grey_status status;
 
 	status = fetch(check, &known, item.data, item.size, err);
@@ -168,7 +253,8 @@ judge_item(struct check *check, struct grey_bytes item, bool is_first,
 	grey_judge_item(known.record, false, NULL, &check->settings->policy,
 	    now, &verdict);
 	answer = answer_of(&verdict, known.record, now);
-	if (verdict.store_item)
+	known.width = HOST_WIDTH(&check->address);
+	if (note_host(check, &verdict.item, flags) || verdict.store_item)
 		status = store(check, &known, &verdict.item, err);
 	check->first_pass = check->first_pass || answer.first_pass;
 	if (is_first || decides(&answer, &check->answer))
@@ -308,10 +394,7 @@ judge(struct check *check, struct grey_error *err)
 	enum grey_status status;
 	bool decided;
 
-	status = judge_client(check, &check->address, &decided, err);
-	if (status == GREY_OK && !decided &&
-	    check->network.prefix != check->address.prefix)
-		status = judge_client(check, &check->network, &decided, err);
+	status = judge_client(check, &decided, err);
 	if (status == GREY_OK && !decided)
 		status = judge_recipients(check, err);
 	if (status == GREY_OK && check->first_pass && check->db != NULL &&
@@ -414,6 +497,26 @@ grey_envelope_listed(const struct grey_settings *settings,
 	return status;
 }
 
+/*
+ * A null sender is not greylisted, but a trapped client sends nothing at all.
+ * Nothing is stored.
+ */
+static enum grey_status
+judge_null_sender(struct check *check, struct grey_error *err)
+{
+	struct client client;
+	enum grey_status status = fetch_client(check, &client, err);
+
+	if (status == GREY_OK && client.trust == GREY_TRUST_TRAPPED &&
+	    !judge_whitelists(check))
+		say_trapped(check, &client);
+	else
+		check->answer = (struct grey_answer){ .pass = true,
+			.outcome = GREY_NULL_SENDER };
+	free_client(&client);
+	return status;
+}
+
 enum grey_status
 grey_envelope_check(struct grey_session *session,
     const struct grey_dbpath *path, const struct grey_settings *settings,
@@ -441,8 +544,7 @@ grey_envelope_check(struct grey_session *session,
 		status = grey_settings_check(settings, err);
 	if (status == GREY_OK && envelope->sender.size == 0 &&
 	    !settings->greylist_null_sender)
-		check.answer = (struct grey_answer){ .pass = true,
-			.outcome = GREY_NULL_SENDER };
+		status = judge_null_sender(&check, err);
 	else if (status == GREY_OK && !judge_whitelists(&check))
 		status = judge_open(&check, err);
 	if (status == GREY_OK)

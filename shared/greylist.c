@@ -164,7 +164,8 @@ greylist_reason_text(enum grey_reason reason)
 		[GREY_EARLY] = "too early",
 		[GREY_PASSED] = "passed",
 		[GREY_KEPT] = "whitelisted by hand",
-		[GREY_WHITELISTED] = "suffix whitelisted" };
+		[GREY_WHITELISTED] = "suffix whitelisted",
+		[GREY_TRAPPED] = "suffix trapped" };
 
 	return texts[reason];
 }

@@ -6,6 +6,7 @@ grey_known_init(struct grey_known *known, struct grey_bytes item,
 {
 	known->value = (struct greydb_value){ NULL, 0 };
 	known->record = NULL;
+	known->width = 0;
 	return grey_item_key_init(&known->key, item, err);
 }
 
@@ -48,12 +49,13 @@ enum grey_status
 grey_known_store(const struct grey_known *known, struct greydb *db,
     const struct grey_record *record, struct grey_error *err)
 {
+	const size_t width =
+	    known->value.size > known->width ? known->value.size : known->width;
 	char buffer[GREY_VALUE_MAX];
 	struct grey_bytes value;
 	enum grey_status status;
 
-	status =
-	    grey_record_format(record, known->value.size, buffer, &value, err);
+	status = grey_record_format(record, width, buffer, &value, err);
 	return status == GREY_OK ?
 	    greydb_store(db, known->key.bytes, value, err) :
 	    status;

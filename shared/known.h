@@ -17,6 +17,7 @@
 struct grey_known {
 	struct grey_item_key key;
 	struct greydb_value value; /* what the record points into */
+	size_t width; /* bytes that a stored value has at least; 0: any */
 	struct grey_record memory;
 	struct grey_record *record; /* NULL: unknown */
 };

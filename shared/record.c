@@ -202,11 +202,24 @@ name_byte(char c)
 	    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
-static bool
+/* Returns its value, or -1. */
+static int
 hex_digit(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-	    (c >= 'A' && c <= 'F');
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Does an escape %XX stand there? */
+static bool
+is_escape(struct grey_bytes value, size_t at)
+{
+	return value.data[at] == '%' && value.size - at >= 3 &&
+	    hex_digit(value.data[at + 1]) != -1 &&
+	    hex_digit(value.data[at + 2]) != -1;
 }
 
 static bool
@@ -215,12 +228,45 @@ flag_value_ok(struct grey_bytes value)
 	for (size_t i = 0; i < value.size; i++) {
 		if (value.data[i] < 0x21 || value.data[i] > 0x7e)
 			return false;
-		if (value.data[i] == '%' &&
-		    (value.size - i < 3 || !hex_digit(value.data[i + 1]) ||
-			!hex_digit(value.data[i + 2])))
+		if (value.data[i] == '%' && !is_escape(value, i))
 			return false;
 	}
 	return true;
+}
+
+const char *
+grey_flag_escape(struct grey_bytes text, char *buffer)
+{
+	char *to = buffer;
+
+	for (size_t i = 0; i < text.size; i++) {
+		const unsigned char c = (unsigned char)text.data[i];
+
+		if (c > 0x20 && c < 0x7f && c != '%')
+			*to++ = (char)c;
+		else
+			to += sprintf(to, "%%%02X", c);
+	}
+	*to = '\0';
+	return buffer;
+}
+
+struct grey_bytes
+grey_flag_unescape(struct grey_bytes value, char *buffer)
+{
+	struct grey_bytes text = { buffer, 0 };
+
+	for (size_t i = 0; i < value.size; i++) {
+		char c = value.data[i];
+
+		if (is_escape(value, i)) {
+			c = (char)(hex_digit(value.data[i + 1]) << 4 |
+			    hex_digit(value.data[i + 2]));
+			i += 2;
+		}
+		buffer[text.size++] = c;
+	}
+	return text;
 }
 
 enum grey_status

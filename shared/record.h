@@ -78,6 +78,19 @@ enum grey_status
 grey_flags_check(struct grey_bytes flags, struct grey_error *err);
 
 /*
+ * Writes text as the value of a flag, "%" and what does not print as %XX, with
+ * a NUL, into buffer, which has room for three times its size and that.
+ * Returns buffer.
+ */
+const char *grey_flag_escape(struct grey_bytes text, char *buffer);
+
+/*
+ * The reverse, into buffer, which has the value's size; a "%" that is no
+ * escape stays.  Returns the text.
+ */
+struct grey_bytes grey_flag_unescape(struct grey_bytes value, char *buffer);
+
+/*
  * Writes flags with NAME set to value (NULL: a flag without a value) or, with
  * remove, without NAME, into buffer; the other flags keep their order.
  * Returns GREY_OK, or GREY_INVALID if they do not fit.

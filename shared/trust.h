@@ -16,13 +16,15 @@
 #include "verdict.h"
 
 #define GREY_FLAG_CREDIT  "credit"
+#define GREY_FLAG_NOTE    "note"
+#define GREY_NOTE_MAX     256  /* bytes of a note that are kept */
 #define GREY_CREDIT_EVERY 3600 /* seconds (postgrey's --auto-whitelist) */
 
 enum grey_trust {
 	GREY_TRUST_UNKNOWN,
 	GREY_TRUST_AUTO,   /* it has earned it */
 	GREY_TRUST_KEPT,   /* by the administrator */
-	GREY_TRUST_TRAPPED /* never to pass */
+	GREY_TRUST_TRAPPED /* not to pass until then */
 };
 
 /* What a client's record (NULL: there is none) says. */
@@ -38,5 +40,18 @@ enum grey_trust grey_trust_of(const struct grey_record *record,
 bool grey_trust_credit(const struct grey_record *record,
     const struct grey_policy *policy, int64_t needed, int64_t now,
     struct grey_record *record_r);
+
+/*
+ * Traps the client of record (NULL: there is none) until expires, in seconds
+ * since 1970: what had it trusted goes, other flags of a live record stay.
+ * note is any text, or empty: then one that is there stays.  buffer is for the
+ * flags.
+ * Returns GREY_OK with the record to store, or GREY_INVALID if its flags would
+ * be too long.
+ */
+enum grey_status grey_trust_trap(const struct grey_record *record,
+    const struct grey_policy *policy, int64_t now, int64_t expires,
+    struct grey_bytes note, char buffer[GREY_VALUE_MAX],
+    struct grey_record *record_r, struct grey_error *err);
 
 #endif

@@ -2,13 +2,15 @@
 
 #include <stddef.h>
 
-/* Sums saturate: a lifetime of INT64_MAX never ends. */
-static bool
-over(int64_t since, int64_t lifetime, int64_t now)
+/* Sums saturate: a lifetime of 0 or beyond all time never ends. */
+static int64_t
+end_of(int64_t since, int64_t lifetime)
 {
 	int64_t end;
 
-	return !__builtin_add_overflow(since, lifetime, &end) && now >= end;
+	return lifetime == 0 || __builtin_add_overflow(since, lifetime, &end) ?
+	    INT64_MAX :
+	    end;
 }
 
 static bool
@@ -17,20 +19,26 @@ has_flag(const struct grey_record *record, const char *name)
 	return grey_record_flag(record, name, NULL);
 }
 
-bool
-grey_expired(const struct grey_record *record, const struct grey_policy *policy,
-    int64_t now)
+int64_t
+grey_end(const struct grey_record *record, const struct grey_policy *policy)
 {
 	int64_t expires;
 
 	if (grey_record_expires(record, &expires))
-		return now >= expires;
+		return expires;
 	if (has_flag(record, GREY_FLAG_KEEP))
-		return false;
-	if (record->count == 0)
-		return policy->grey != 0 &&
-		    over(record->created, policy->grey, now);
-	return policy->passed != 0 && over(record->used, policy->passed, now);
+		return INT64_MAX;
+	return record->count == 0 ? end_of(record->created, policy->grey) :
+				    end_of(record->used, policy->passed);
+}
+
+bool
+grey_expired(const struct grey_record *record, const struct grey_policy *policy,
+    int64_t now)
+{
+	const int64_t end = grey_end(record, policy);
+
+	return end != INT64_MAX && now >= end;
 }
 
 enum grey_state
@@ -41,6 +49,8 @@ grey_state(const struct grey_record *record, const struct grey_policy *policy,
 		return GREY_STATE_EXPIRED;
 	if (has_flag(record, GREY_FLAG_KEEP))
 		return GREY_STATE_KEPT;
+	if (has_flag(record, GREY_FLAG_TRAP))
+		return GREY_STATE_TRAPPED;
 	if (has_flag(record, GREY_FLAG_AUTO))
 		return GREY_STATE_AUTO;
 	return record->count == 0 ? GREY_STATE_GREY : GREY_STATE_PASSED;
@@ -50,7 +60,7 @@ const char *
 grey_state_name(enum grey_state state)
 {
 	static const char *const names[GREY_STATES] = { "grey", "passed",
-		"auto", "kept", "expired" };
+		"auto", "kept", "trapped", "expired" };
 
 	return names[state];
 }
@@ -71,9 +81,15 @@ grey_judge_suffix(const struct grey_record *suffix,
     const struct grey_policy *policy, int64_t now,
     struct grey_verdict *verdict_r)
 {
-	if (suffix == NULL || suffix->count == 0 ||
-	    grey_expired(suffix, policy, now) ||
-	    has_flag(suffix, GREY_FLAG_TRAP))
+	if (suffix == NULL || grey_expired(suffix, policy, now))
+		return false;
+	if (has_flag(suffix, GREY_FLAG_TRAP) &&
+	    !has_flag(suffix, GREY_FLAG_KEEP)) {
+		*verdict_r = (struct grey_verdict){ .reason = GREY_TRAPPED,
+			.wait = grey_end(suffix, policy) - now };
+		return true;
+	}
+	if (suffix->count == 0)
 		return false;
 	*verdict_r = (struct grey_verdict){ .reason = GREY_WHITELISTED,
 		.pass = true,
@@ -88,8 +104,7 @@ may_whitelist(const struct grey_record *suffix,
     const struct grey_policy *policy, int64_t now)
 {
 	return suffix == NULL || grey_expired(suffix, policy, now) ||
-	    !(has_flag(suffix, GREY_FLAG_TRAP) ||
-		has_flag(suffix, GREY_FLAG_KEEP));
+	    !has_flag(suffix, GREY_FLAG_KEEP);
 }
 
 static void

@@ -13,11 +13,12 @@
 #include "record.h"
 
 enum grey_reason {
-	GREY_NEW,        /* unknown or expired: wait */
-	GREY_EARLY,      /* known, but the delay is not over: wait */
-	GREY_PASSED,     /* the delay is over */
-	GREY_KEPT,       /* whitelisted by the administrator */
-	GREY_WHITELISTED /* its suffix is whitelisted */
+	GREY_NEW,         /* unknown or expired: wait */
+	GREY_EARLY,       /* known, but the delay is not over: wait */
+	GREY_PASSED,      /* the delay is over */
+	GREY_KEPT,        /* whitelisted by the administrator */
+	GREY_WHITELISTED, /* its suffix is whitelisted */
+	GREY_TRAPPED      /* its suffix is trapped: wait */
 };
 
 struct grey_verdict {
@@ -36,21 +37,26 @@ enum grey_state {
 	GREY_STATE_PASSED,
 	GREY_STATE_AUTO,
 	GREY_STATE_KEPT,
+	GREY_STATE_TRAPPED,
 	GREY_STATE_EXPIRED
 };
-#define GREY_STATES 5
+#define GREY_STATES 6
 
 /* Flags with a meaning here. */
 #define GREY_FLAG_AUTO    "auto"    /* by the program */
 #define GREY_FLAG_KEEP    "keep"    /* by the administrator */
 #define GREY_FLAG_EXPIRES "expires" /* expires=T */
-#define GREY_FLAG_TRAP    "trap"    /* never a whitelisting */
+#define GREY_FLAG_TRAP    "trap"    /* defers, unless with keep */
 
 /*
- * Returns true if the record has expired: at expires=T, else, without keep, at
- * created + grey if it never passed, at used + passed if it did.  A lifetime
- * of 0 does not end.
+ * Returns when the record ends, in seconds since 1970: at expires=T, else,
+ * without keep, at created + grey if it never passed, at used + passed if it
+ * did.  A lifetime of 0 does not end: INT64_MAX.
  */
+int64_t
+grey_end(const struct grey_record *record, const struct grey_policy *policy);
+
+/* Returns true if the record has ended. */
 bool grey_expired(const struct grey_record *record,
     const struct grey_policy *policy, int64_t now);
 

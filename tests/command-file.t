@@ -67,7 +67,7 @@ my ($json, $text, $tab, $prometheus) = Command::in_one_second(sub {
 my ($got) = $c->json($json);
 is(() = $json =~ /\n/g, 1, 'JSON: one line');
 is_deeply($got->{states}, { grey => 3, passed => 4, auto => 14, kept => 1,
-    expired => 4 }, 'states');
+    trapped => 0, expired => 4 }, 'states');
 my %want = (records => 28, broken => 2, passes => 1 + 4 + 1 + 1 + 7 + 1 + 1 +
     156 + 24 + 25, never_retried => 2, file_size => -s $c->db,
     block_size => 4096, advised_block_size => 4096);
@@ -158,7 +158,7 @@ for my $name (sort keys %values) {
 }
 like($samples->{'exigrey_stats_time_seconds db="seen"'}, qr/^\d{10}$/,
     'Prometheus: time');
-is(scalar keys %$samples, 5 + 6 + 9 + 1, 'Prometheus: no more');
+is(scalar keys %$samples, 6 + 6 + 9 + 1, 'Prometheus: no more');
 my $odd = Command->new(directory => $directory,
     db => "$directory/db/a \"b\\c");
 $odd->must(qw(-q set x));

@@ -46,7 +46,11 @@ SKIP: {
 	    'max_records = 0', 'on_failure = pass', 'sync = no', 'clients = ',
 	    'senders = ', 'recipients = ', 'keys = ',
 	    'message = 4.2.0 Greylisted, please try again later',
-	    'header = no'],
+	    'header = no', 'expire = 1d', 'suspect_tuples = 5',
+	    'max_domains = 3', 'max_senders_ratio = 0.75',
+	    'trap_recipients = ', 'checker = ', 'checker_timeout = 10s',
+	    'checker_processes = 5', 'dns_sockets = 50', 'dns_timeout = 5s',
+	    'dns_servers = '],
 	    'no file: the defaults');
 }
 

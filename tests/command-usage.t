@@ -88,6 +88,23 @@ my @mistakes = (
 	[['unseen', 'a', '--delay', '24h'], qr/DELAY .* is not below/],
 	[['unseen', 'a', '--options', 'gray=1h'], qr/unknown option 'gray=?1?h?'/],
 	[['unseen', 'x' x 65537], qr/KEY/],
+	[['trap'], qr/'trap' needs an argument.*usage: exigrey trap/s],
+	[['trap', 'ad', '192.0.2.1'], qr/unknown 'trap ad': did you mean 'trap add'/],
+	[['trap', 'x', '192.0.2.1'], qr/unknown 'trap x': see 'exigrey help trap'/],
+	[['trap', 'add'], qr/'trap add' needs an address/],
+	[['trap', 'delete'], qr/'trap delete' needs an address/],
+	[['trap', 'add', '192.0.2.1', '192.0.2.256'], qr/'192\.0\.2\.256' is no IP address/],
+	[['trap', 'add', ''], qr/'' is no IP address/],
+	[['trap', 'add', 'mail.example.org'], qr/'mail\.example\.org' is no IP address/],
+	[['trap', 'add', '192.0.2.0/24'], qr/'192\.0\.2\.0\/24' is a network/],
+	[['trap', 'delete', '2001:db8::x'], qr/'2001:db8::x' is no IP address/],
+	[['trap', 'list', 'x'], qr/'x' is no IP address/],
+	[['trap', 'add', '192.0.2.1', '--expires', '2h'], qr/--expires: '2h' is a duration: write \+2h/],
+	[['trap', 'add', '192.0.2.1', '--expires', 'now'], qr/--expires: 'now' is over/],
+	[['trap', 'add', '192.0.2.1', '--note', 'x' x 257], qr/--note: it is longer than 256 bytes/],
+	[['trap', 'list', '--note', 'x'], qr/'trap list' does not take --note/],
+	[['trap', 'list', '-n'], qr/'trap list' does not take --dry-run/],
+	[['trap', 'delete', '192.0.2.1', '--expires', '+1h'], qr/'trap delete' does not take --expires/],
 );
 for my $case (@mistakes) {
 	my ($arguments, $want) = @$case;

@@ -102,7 +102,7 @@ like($why_of->('192.0.2.1', @known[1, 2], "$options db=/dev/null/x"),
     qr{^failure: .*/dev/null}, 'why: failure');
 is($exim->expand($exim->dlfunc('record',
     '127.0.0.0/alice@example.com/bob@example.org', 'greylist')) =~
-    s/^\d+ \d+ //r, '1', 'an Exim lookup can build the item');
+    s/^\d+ \d+ //r, '1 host=127.0.0.9', 'an Exim lookup can build the item');
 like($exim->expand($exim->dlfunc('record', '127.0.0.0%2F24', 'greylist')),
     qr/ 1 credit$/, 'one credit');
 

@@ -66,7 +66,7 @@ enum outcome {
 	KILLED
 };
 
-enum reason { NEW, EARLY, PASSES, KEPT, WHITELISTED };
+enum reason { NEW, EARLY, PASSES, KEPT, WHITELISTED, TRAPPED };
 
 struct call {
 	int64_t invoked, returned;   /* ns on the monotonic clock */

@@ -49,7 +49,8 @@ visit_call(struct index *index, const struct call *call, visit_fn *visit)
 
 	if (!counts(call) || call->key == -1)
 		return;
-	if (call->suffix == -1 || !certain || call->reason != WHITELISTED)
+	if (call->suffix == -1 || !certain ||
+	    (call->reason != WHITELISTED && call->reason != TRAPPED))
 		visit(index, call->key, &operation);
 	operation.as_suffix = true;
 	if (call->suffix != -1)

@@ -9,20 +9,20 @@ model_equal(const struct state *a, const struct state *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-static bool
-expired(const struct state *s, uint32_t now)
+static uint32_t
+end_of(const struct state *s)
 {
 	if (s->expires != 0)
-		return now >= s->expires;
+		return s->expires;
 	if (s->flags & KEEP)
-		return false;
-	return now >= (s->count == 0 ? s->created + GREY : s->used + PASSED);
+		return UINT32_MAX;
+	return s->count == 0 ? s->created + GREY : s->used + PASSED;
 }
 
 static bool
 is_live(const struct state *s, uint32_t now)
 {
-	return (s->flags & THERE) && !expired(s, now);
+	return (s->flags & THERE) && now < end_of(s);
 }
 
 static struct state
@@ -95,18 +95,24 @@ check_suffix(const struct call *call, const struct state *from, uint32_t now,
 	const bool live = is_live(from, now), known = call->outcome == DONE;
 	size_t n = 0;
 
-	if (live && from->count > 0 && !(from->flags & TRAP)) {
+	if (live && (from->flags & (KEEP | TRAP)) == TRAP) {
+		results_r[0] = *from;
+		return !known ||
+		    (!call->pass && call->reason == TRAPPED &&
+			call->wait == end_of(from) - now);
+	}
+	if (live && from->count > 0) {
 		results_r[0] = one_pass_more(*from, now);
 		return !known ||
 		    (call->pass && call->reason == WHITELISTED &&
 			call->count == from->count + 1);
 	}
-	if (known && call->reason == WHITELISTED)
+	if (known && (call->reason == WHITELISTED || call->reason == TRAPPED))
 		return 0;
 	if (!known || !call->pass)
 		results_r[n++] = *from;
 	if (!known || call->pass)
-		results_r[n++] = live && (from->flags & (KEEP | TRAP)) ?
+		results_r[n++] = live && (from->flags & KEEP) ?
 		    *from :
 		    (struct state){ now, now, 1, 0, THERE | AUTO };
 	return n;

@@ -122,6 +122,7 @@ check(struct worker *worker, struct call *call, bool dry_run)
 		answer.reason == GREY_EARLY                ? EARLY :
 		answer.reason == GREY_PASSED               ? PASSES :
 		answer.reason == GREY_KEPT                 ? KEPT :
+		answer.reason == GREY_TRAPPED              ? TRAPPED :
 							     WHITELISTED);
 	call->wait = (uint32_t)answer.wait;
 	call->count = (uint32_t)answer.count;

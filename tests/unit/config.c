@@ -73,6 +73,17 @@ without_a_file_there_are_defaults(void **state)
 	assert_false(config.settings.greylist_null_sender);
 	assert_false(config.settings.observe);
 	assert_string_equal(config.settings.db, "greylist");
+	assert_int_equal(config.settings.trap.expire, 86400);
+	assert_int_equal(config.settings.trap.suspect_tuples, 5);
+	assert_int_equal(config.settings.trap.max_domains, 3);
+	assert_int_equal(config.settings.trap.max_senders_ratio, 750000);
+	assert_string_equal(config.settings.trap.trap_recipients, "");
+	assert_string_equal(config.settings.trap.checker, "");
+	assert_int_equal(config.settings.trap.checker_timeout, 10);
+	assert_int_equal(config.settings.trap.checker_processes, 5);
+	assert_int_equal(config.settings.trap.dns_sockets, 50);
+	assert_int_equal(config.settings.trap.dns_timeout, 5);
+	assert_string_equal(config.settings.trap.dns_servers, "");
 }
 
 static void
@@ -186,6 +197,79 @@ what_belongs_together_is_checked(void **state)
 }
 
 static void
+traps_are_set(void **state)
+{
+	static const struct {
+		const char *ratio;
+		int64_t want; /* -1: a mistake */
+	} ratios[] = { { "0", 0 }, { "1", 1000000 }, { "1.0", 1000000 },
+		{ "0.5", 500000 }, { ".25", 250000 }, { "0.", 0 },
+		{ "0.123456", 123456 }, { "0.000001", 1 }, { "0.1234567", -1 },
+		{ "1.000001", -1 }, { "2", -1 }, { "-0.5", -1 }, { "75%", -1 },
+		{ "0,75", -1 }, { "", -1 }, { "0.7x", -1 },
+		{ "99999999999999999999", -1 } };
+	static const struct {
+		const char *line, *said;
+	} mistakes[] = { { "expire = 0", "expire: a trap of 0 seconds" },
+		{ "checker = rcpt", "checker: 'rcpt' does not start with /" },
+		{ "trap_recipients = x", "trap_recipients: 'x' does not" },
+		{ "checker_processes = 0", "checker_processes: it must be" },
+		{ "checker_processes = 101", "no number from 0 to 100" },
+		{ "checker_timeout = 0", "checker_timeout: it must be" },
+		{ "dns_timeout = 0", "dns_timeout: it must be above 0" },
+		{ "dns_sockets = 1001", "no number from 0 to 1000" } };
+	struct grey_config config = { .exists = false };
+	struct grey_error err;
+	char text[256];
+
+	(void)state;
+	write_file("[trap]\nexpire = 7d\nsuspect_tuples = 9\n"
+		   "max_domains = 0\ntrap_recipients = /r\nchecker = /c\n"
+		   "checker_timeout = 1m\nchecker_processes = 100\n"
+		   "dns_sockets = 0\ndns_timeout = 1s\n"
+		   "dns_servers = 127.0.0.1:53,[::1]:54\n");
+	if (read_it(&config, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(config.settings.trap.expire, 7 * 86400);
+	assert_int_equal(config.settings.trap.suspect_tuples, 9);
+	assert_int_equal(config.settings.trap.max_domains, 0);
+	assert_string_equal(config.settings.trap.trap_recipients, "/r");
+	assert_string_equal(config.settings.trap.checker, "/c");
+	assert_int_equal(config.settings.trap.checker_timeout, 60);
+	assert_int_equal(config.settings.trap.checker_processes, 100);
+	assert_int_equal(config.settings.trap.dns_sockets, 0);
+	assert_int_equal(config.settings.trap.dns_timeout, 1);
+	assert_string_equal(config.settings.trap.dns_servers,
+	    "127.0.0.1:53,[::1]:54");
+	for (size_t i = 0; i < sizeof(ratios) / sizeof(ratios[0]); i++) {
+		enum grey_status status;
+
+		(void)snprintf(text, sizeof(text),
+		    "[trap]\nmax_senders_ratio = %s\n", ratios[i].ratio);
+		write_file(text);
+		config.was_read = false;
+		status = read_it(&config, &err);
+		if ((status == GREY_OK) != (ratios[i].want != -1) ||
+		    (status == GREY_OK &&
+			config.settings.trap.max_senders_ratio !=
+			    ratios[i].want))
+			fail_msg("ratio '%s': got %d, %lld", ratios[i].ratio,
+			    (int)status,
+			    (long long)config.settings.trap.max_senders_ratio);
+	}
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		(void)snprintf(text, sizeof(text), "[trap]\n%s\n",
+		    mistakes[i].line);
+		write_file(text);
+		config.was_read = false;
+		assert_int_equal(read_it(&config, &err), GREY_INVALID);
+		if (strstr(err.text, mistakes[i].said) == NULL)
+			fail_msg("%s: got '%s', want '%s'", mistakes[i].line,
+			    err.text, mistakes[i].said);
+	}
+}
+
+static void
 what_is_no_file_is_a_failure(void **state)
 {
 	struct grey_config config = { .exists = false };
@@ -266,6 +350,7 @@ texts_are_read_back(void **state)
 	(void)state;
 	settings.policy.delay = 90061;
 	settings.key = 4;
+	settings.trap.max_senders_ratio = 100200;
 	for (const struct grey_section *s = grey_sections; s->name != NULL; s++)
 		for (const struct grey_setting *row = s->settings;
 		     row->name != NULL; row++) {
@@ -296,7 +381,7 @@ main(void)
 		TEST(without_a_file_there_are_defaults),
 		TEST(settings_are_read), TEST(it_is_read_again_when_it_changes),
 		TEST(every_mistake_has_its_line),
-		TEST(what_belongs_together_is_checked),
+		TEST(what_belongs_together_is_checked), TEST(traps_are_set),
 		TEST(what_is_no_file_is_a_failure), TEST(garbage_is_survived),
 		TEST(options_override), TEST(texts_are_read_back)
 	};

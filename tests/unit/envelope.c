@@ -4,6 +4,7 @@
 
 #define CLIENT "192.0.2.7"
 #define BOB    "bob@example.org"
+#define HOST   " host=" CLIENT
 
 static struct test_db test;
 static struct grey_settings settings;
@@ -92,7 +93,7 @@ mail_waits_and_passes(void **state)
 	(void)state;
 	assert_string_equal(ask(1000, CLIENT, "A@x.example", BOB), "yes new");
 	assert_string_equal(stored("192.0.2.0/a@x.example/" BOB),
-	    "1000 1000 0");
+	    "1000 1000 0" HOST);
 	assert_string_equal(ask(1013, "192.0.2.200", "a@X.example", BOB),
 	    "yes early 287");
 	assert_string_equal(ask(1299, CLIENT, "a@x.example", BOB),
@@ -104,7 +105,7 @@ mail_waits_and_passes(void **state)
 	assert_string_equal(ask(1301, CLIENT, "a@x.example", BOB),
 	    "no passed 1");
 	assert_string_equal(stored("192.0.2.0/a@x.example/" BOB),
-	    "1000 1301 2");
+	    "1000 1301 2" HOST);
 	/* Another network, sender, recipient. */
 	assert_string_equal(ask(1301, "192.0.3.7", "a@x.example", BOB),
 	    "yes new");
@@ -154,13 +155,13 @@ keys_tell_apart(void **state)
 				     &settings, NULL),
 		    GREY_OK);
 		assert_string_equal(ask(1000, CLIENT, "a+1@x", BOB), "yes new");
-		assert_string_equal(stored(table[i].item), "1000 1000 0");
+		assert_string_equal(stored(table[i].item), "1000 1000 0" HOST);
 	}
 	settings = grey_settings_default();
 	settings.fold_sender = settings.lower_case = false;
 	settings.ipv4_prefix = 32;
 	assert_string_equal(ask(1000, CLIENT, "A+1@x", BOB), "yes new");
-	assert_string_equal(stored(CLIENT "/A+1@x/" BOB), "1000 1000 0");
+	assert_string_equal(stored(CLIENT "/A+1@x/" BOB), "1000 1000 0" HOST);
 }
 
 static void
@@ -172,7 +173,7 @@ who_is_not_greylisted(void **state)
 	assert_int_equal(test_files(&test, "seen"), 0);
 	settings.greylist_null_sender = true;
 	assert_string_equal(ask(1000, CLIENT, "", BOB), "yes new");
-	assert_string_equal(stored("192.0.2.0//" BOB), "1000 1000 0");
+	assert_string_equal(stored("192.0.2.0//" BOB), "1000 1000 0" HOST);
 	assert_string_equal(ask(1000, "unknown", "a@x", BOB),
 	    "error: CLIENT 'unknown' is no IP address");
 }
@@ -240,14 +241,10 @@ records_of_clients_decide(void **state)
 	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "no keep");
 	assert_string_equal(stored("192.0.2.0%2F24"), "1000 2000 4 keep");
 	/* The address before its network. */
-	put(CLIENT, "1000 1000 0 trap");
-	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "yes trapped");
-	assert_string_equal(stored(CLIENT), "1000 1000 0 trap");
-	assert_string_equal(ask(2000, "192.0.2.8", "a@x", BOB), "no keep");
-	put("192.0.2.8", "1000 1000 0 keep trap");
-	assert_string_equal(ask(2000, "192.0.2.8", "a@x", BOB), "yes trapped");
-	/* A trap ends with its lifetime; other records say nothing. */
-	assert_string_equal(ask(1000 + 86400, CLIENT, "a@x", BOB), "no keep");
+	put(CLIENT, "1000 1000 3 auto");
+	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "no auto");
+	assert_string_equal(stored("192.0.2.0%2F24"), "1000 2000 4 keep");
+	/* Other records say nothing. */
 	put("192.0.2.0%2F24", "1000 1000 9");
 	put("192.0.2.9", "1000 1000 9 note=x");
 	assert_string_equal(ask(2000, "192.0.2.9", "a@x", BOB), "yes new");
@@ -258,6 +255,137 @@ records_of_clients_decide(void **state)
 	assert_string_equal(ask(1001, "192.0.2.9", "k@x", BOB), "no keep");
 }
 
+#define TRAP "1000 1000 0 trap expires=5000 note=x"
+
+static void
+a_trapped_client_is_deferred(void **state)
+{
+	static const char mail[] = "192.0.2.0/a@x/" BOB;
+
+	(void)state;
+	first_pass(1500, 0);
+	put(CLIENT, TRAP);
+	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "yes trapped");
+	assert_string_equal(ask(2000, "::ffff:" CLIENT, "a@x", BOB),
+	    "yes trapped");
+	assert_string_equal(ask(2000, CLIENT, "new@x", BOB), "yes trapped");
+	assert_string_equal(ask(2000, CLIENT, "", BOB), "yes trapped");
+	assert_string_equal(ask_dry(4999, true, CLIENT, "a@x", BOB),
+	    "yes trapped");
+	/* That changes nothing. */
+	assert_string_equal(stored(CLIENT), TRAP);
+	assert_string_equal(stored(mail), "1200 1500 1 host=" CLIENT);
+	assert_string_equal(stored("192.0.2.0/new@x/" BOB), "");
+	/* Its neighbours are none of it. */
+	assert_string_equal(ask(2000, "192.0.2.8", "a@x", BOB), "no passed 1");
+	/* Then it is as before. */
+	assert_string_equal(ask(5000, CLIENT, "a@x", BOB), "no passed 2");
+	assert_string_equal(ask(5000, CLIENT, "new@x", BOB), "yes new");
+	assert_string_equal(ask(5000, CLIENT, "", BOB), "no null sender");
+	assert_string_equal(stored(CLIENT), TRAP);
+	/* IPv6, and one that was trapped without an end. */
+	put("2001:db8::7", "5000 5000 0 trap");
+	assert_string_equal(ask(5001, "2001:db8::7", "a@x", BOB),
+	    "yes trapped");
+	assert_string_equal(ask(5001, "2001:db8::8", "a@x", BOB), "yes new");
+	assert_string_equal(ask(5000 + 86400, "2001:db8::7", "b@x", BOB),
+	    "yes new");
+}
+
+static void
+who_is_stronger_than_a_trap(void **state)
+{
+	(void)state;
+	/* What the network has earned is not, before and after. */
+	put("192.0.2.0%2F24", "1000 1000 9 auto");
+	put(CLIENT, TRAP);
+	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "yes trapped");
+	assert_string_equal(ask(2000, "192.0.2.8", "a@x", BOB), "no auto");
+	assert_string_equal(ask(5000, CLIENT, "a@x", BOB), "no auto");
+	/* keep is, of either. */
+	put("192.0.2.0%2F24", "1000 1000 9 keep");
+	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "no keep");
+	assert_string_equal(stored("192.0.2.0%2F24"), "1000 2000 10 keep");
+	assert_string_equal(stored(CLIENT), TRAP);
+	put("192.0.2.0%2F24", "1000 1000 9");
+	put(CLIENT, "1000 1000 0 keep trap expires=5000");
+	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "no keep");
+	/* A network may be trapped, and its host have earned trust. */
+	put("192.0.3.0%2F24", TRAP);
+	put("192.0.3.9", "1000 1000 1 auto");
+	assert_string_equal(ask(2000, "192.0.3.8", "a@x", BOB), "yes trapped");
+	assert_string_equal(ask(2000, "192.0.3.9", "a@x", BOB), "no auto");
+}
+
+static void
+a_trapped_client_earns_nothing(void **state)
+{
+	static const char trap[] = "1000 1000 0 trap expires=90000";
+
+	(void)state;
+	settings.autowhitelist = 1;
+	settings.ipv4_prefix = 32;
+	assert_string_equal(ask(2000, CLIENT, "a@x", BOB), "yes new");
+	put(CLIENT, trap);
+	assert_string_equal(ask(2300, CLIENT, "a@x", BOB), "yes trapped");
+	assert_string_equal(stored(CLIENT), trap);
+	assert_string_equal(ask(90000, CLIENT, "b@x", BOB), "yes new");
+	assert_string_equal(ask(90300, CLIENT, "b@x", BOB), "no passed 0");
+	assert_string_equal(stored(CLIENT), "90300 90300 1 auto");
+}
+
+static size_t
+stored_size(const char *item)
+{
+	struct greydb *db = test_open(&test);
+	struct greydb_value value = { NULL, 0 };
+	size_t size;
+
+	assert_int_equal(greydb_fetch(db, test_key(item), &value, NULL),
+	    GREY_OK);
+	size = value.size;
+	greydb_value_free(&value);
+	test_close(db);
+	return size;
+}
+
+/* The client that mail came from last; its length changes no size. */
+static void
+the_client_is_noted(void **state)
+{
+	static const char item[] = "192.0.2.0/a@x/" BOB;
+	static const char v6[] = "2001:db8:1:2::/a@x/" BOB;
+
+	(void)state;
+	assert_string_equal(ask(1000, "192.0.2.1", "a@x", BOB), "yes new");
+	assert_string_equal(stored(item), "1000 1000 0 host=192.0.2.1");
+	assert_int_equal(stored_size(item), 64);
+	/* Also by who comes too early. */
+	assert_string_equal(ask(1001, "192.0.2.222", "a@x", BOB),
+	    "yes early 299");
+	assert_string_equal(stored(item), "1000 1000 0 host=192.0.2.222");
+	assert_string_equal(ask_dry(1300, true, CLIENT, "a@x", BOB),
+	    "no passed 0");
+	assert_string_equal(stored(item), "1000 1000 0 host=192.0.2.222");
+	assert_string_equal(ask(1300, CLIENT, "a@x", BOB), "no passed 0");
+	assert_string_equal(stored(item), "1000 1300 1 host=" CLIENT);
+	assert_int_equal(stored_size(item), 64);
+	assert_string_equal(ask(1000, "2001:db8:1:2::1", "a@x", BOB),
+	    "yes new");
+	assert_string_equal(stored(v6), "1000 1000 0 host=2001:db8:1:2::1");
+	assert_int_equal(stored_size(v6), 96);
+	assert_string_equal(ask(1001, "2001:db8:1:2:3333:4444:5555:6666", "a@x",
+				BOB),
+	    "yes early 299");
+	assert_string_equal(stored(v6),
+	    "1000 1000 0 host=2001:db8:1:2:3333:4444:5555:6666");
+	assert_int_equal(stored_size(v6), 96);
+	/* Other flags stay; a record from before gets it. */
+	put(item, "1000 1300 1 note=x");
+	assert_string_equal(ask(1400, CLIENT, "a@x", BOB), "no passed 1");
+	assert_string_equal(stored(item), "1000 1400 2 note=x host=" CLIENT);
+}
+
 static void
 of_several_the_slowest_decides(void **state)
 {
@@ -266,9 +394,9 @@ of_several_the_slowest_decides(void **state)
 	assert_string_equal(ask(1300, CLIENT, "a@x", "b@y"), "no passed 0");
 	assert_string_equal(ask(1300, CLIENT, "a@x", "b@y, c@y\nd@y"),
 	    "yes new");
-	assert_string_equal(stored("192.0.2.0/a@x/b@y"), "1000 1300 2");
-	assert_string_equal(stored("192.0.2.0/a@x/c@y"), "1300 1300 0");
-	assert_string_equal(stored("192.0.2.0/a@x/d@y"), "1300 1300 0");
+	assert_string_equal(stored("192.0.2.0/a@x/b@y"), "1000 1300 2" HOST);
+	assert_string_equal(stored("192.0.2.0/a@x/c@y"), "1300 1300 0" HOST);
+	assert_string_equal(stored("192.0.2.0/a@x/d@y"), "1300 1300 0" HOST);
 	assert_string_equal(ask(1400, CLIENT, "a@x", "e@y"), "yes new");
 	assert_string_equal(ask_dry(1600, true, CLIENT, "a@x",
 				"b@y,c@y,e@y,d@y"),
@@ -279,9 +407,9 @@ of_several_the_slowest_decides(void **state)
 	assert_string_equal(stored("192.0.2.0%2F24"), "1300 1300 1 credit");
 	/* A comma of a local part is none of the list. */
 	assert_string_equal(ask(1000, CLIENT, "a@x", "p,q@y"), "yes new");
-	assert_string_equal(stored("192.0.2.0/a@x/p,q@y"), "1000 1000 0");
+	assert_string_equal(stored("192.0.2.0/a@x/p,q@y"), "1000 1000 0" HOST);
 	assert_string_equal(ask(1000, CLIENT, "z@x", ""), "yes new");
-	assert_string_equal(stored("192.0.2.0/z@x/"), "1000 1000 0");
+	assert_string_equal(stored("192.0.2.0/z@x/"), "1000 1000 0" HOST);
 }
 
 static void
@@ -365,6 +493,9 @@ main(void)
 		TEST(who_is_not_greylisted), TEST(a_client_earns_trust),
 		TEST(trust_may_be_off_or_quick),
 		TEST(records_of_clients_decide),
+		TEST(a_trapped_client_is_deferred),
+		TEST(who_is_stronger_than_a_trap),
+		TEST(a_trapped_client_earns_nothing), TEST(the_client_is_noted),
 		TEST(of_several_the_slowest_decides), TEST(limits_and_damage),
 		TEST(a_dry_run_changes_nothing), TEST(paths_are_resolved) };
 

@@ -41,6 +41,36 @@ static const struct {
 	{ "words", VALUE("hello\0"), false, 0, 0, 0, "" },
 };
 
+/* Any bytes as the value of a flag, and back; what is no escape stays. */
+static void
+values_are_escaped(void **state)
+{
+	static const struct {
+		struct grey_bytes text;
+		const char *value;
+	} table[] = { { VALUE(""), "" }, { VALUE("plain-x=1/"), "plain-x=1/" },
+		{ VALUE("a b%c"), "a%20b%25c" },
+		{ VALUE("\0\n\xff~\x7f"), "%00%0A%FF~%7F" } };
+	static const struct {
+		const char *value, *text;
+	} back[] = { { "a%2", "a%2" }, { "%", "%" }, { "%zz%41", "%zzA" },
+		{ "%4a%4A", "JJ" } };
+	char buffer[64], again[64];
+	struct grey_bytes got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		(void)grey_flag_escape(table[i].text, buffer);
+		assert_string_equal(buffer, table[i].value);
+		got = grey_flag_unescape(grey_bytes_of(buffer), again);
+		assert_true(grey_bytes_equal(got, table[i].text));
+	}
+	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
+		got = grey_flag_unescape(grey_bytes_of(back[i].value), again);
+		assert_true(grey_bytes_equal(got, grey_bytes_of(back[i].text)));
+	}
+}
+
 static void
 parses(void **state)
 {
@@ -205,6 +235,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(parses),
+		cmocka_unit_test(values_are_escaped),
 		cmocka_unit_test(formats_with_padding),
 		cmocka_unit_test(the_count_saturates),
 		cmocka_unit_test(flags_are_found),

@@ -201,6 +201,33 @@ other_items_do_not_split(void **state)
 	}
 }
 
+static void
+the_host_is_read(void **state)
+{
+	static const struct {
+		const char *flags, *want; /* NULL: none */
+	} table[] = { { "host=192.0.2.7", "192.0.2.7" },
+		{ "note=x host=2001:db8::7 y", "2001:db8::7" },
+		{ "host=::ffff:192.0.2.7", "192.0.2.7" }, { "", NULL },
+		{ "host", NULL }, { "host=", NULL }, { "host=x", NULL },
+		{ "hosts=192.0.2.7", NULL }, { "host=192.0.2.0/24", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct grey_record record = { .flags = grey_bytes_of(
+							table[i].flags) };
+		char text[GREY_ADDRESS_TEXT];
+		struct grey_network address;
+
+		if (grey_triplet_host(&record, &address) !=
+		    (table[i].want != NULL))
+			fail_msg("'%s'", table[i].flags);
+		if (table[i].want != NULL)
+			assert_string_equal(grey_address_text(&address, text),
+			    table[i].want);
+	}
+}
+
 int
 main(void)
 {
@@ -208,6 +235,7 @@ main(void)
 						networks_are_masked),
 		cmocka_unit_test(networks_hold_addresses),
 		cmocka_unit_test(items_have_their_form),
+		cmocka_unit_test(the_host_is_read),
 		cmocka_unit_test(items_split_back),
 		cmocka_unit_test(other_items_do_not_split) };
 
