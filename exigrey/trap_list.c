@@ -88,8 +88,7 @@ list_one(void *arg, const struct entry *entry, struct grey_error *err)
 	struct listing *listing = arg;
 
 	(void)err;
-	if (entry->kind != ENTRY_RECORD ||
-	    entry->state != GREY_STATE_TRAPPED ||
+	if (entry->kind != ENTRY_RECORD || entry->state != GREY_STATE_TRAPPED ||
 	    !is_wanted(listing, entry->item))
 		return GREY_OK;
 	if (listing->shown++ == 0)

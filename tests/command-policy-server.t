@@ -103,6 +103,28 @@ is($out, 'action=DUNNO', 'observe: passes');
 like($err, qr/observe: would defer \[192\.0\.2\.7\] <o\@x> to <b\@example\.org>: new/,
     'observe: said');
 
+# A trapped client.
+my @trap = ('--config', $conf, '-q', 'trap');
+configure("db = " . $c->db);
+is($c->run({ no_db => 1 }, @trap, 'add', '192.0.2.7')->{err}, '', 'trapped');
+($out, $err) = ask(request(recipient => 'c@example.org') .
+    request(sender => '') . request(client_address => '192.0.2.8',
+    recipient => 'c@example.org'), '-v');
+is($out, "$defer|$defer|action=DUNNO",
+    'trapped: deferred, what has passed and null senders; not its neighbour');
+is(scalar(() = $err =~ /: trapped$/mg), 2, 'trapped: -v says so');
+configure("db = " . $c->db, 'observe = yes');
+is((ask(request()))[0], 'action=DUNNO', 'trapped, observe: passes');
+configure("db = " . $c->db);
+$c->must(qw(-q allow 192.0.2.0%2F24));
+is((ask(request()))[0], 'action=DUNNO', 'trapped, but its network is kept');
+$c->must(qw(-q delete 192.0.2.0%2F24));
+is((ask(request()))[0], $defer, 'and no longer');
+is($c->run({ no_db => 1 }, @trap, 'delete', '192.0.2.7')->{err}, '',
+    'let go');
+is((ask(request(recipient => 'c@example.org')))[0], 'action=DUNNO',
+    'let go: passes as before');
+
 # -v, -v -v, -v -v -v.
 configure("db = " . $c->db);
 is((ask(request()))[1], '', 'no -v: silent');

@@ -98,6 +98,25 @@ like($client->data("Subject: x\r\n\r\ntest"), qr/^250 /, 'and its text');
 $client->quit;
 like(Tree::slurp("$directory/err"), qr/passed 0$/m, 'logged as passed');
 
+# Trapped for a while: one host of a network that has passed.
+sub trap
+{
+	my $r = $c->run({ no_db => 1 }, '--config', $conf, '-q', 'trap', @_);
+
+	is($r->{status}, 0, "trap @_") or diag($r->{err});
+}
+
+trap('add', '127.0.0.9', '--expires', '+3s');
+like(rcpt($postfix, '127.0.0.9', 'alice@example.com', 'bob@example.org'),
+    $later, 'trapped: deferred, though it has passed');
+like(rcpt($postfix, '127.0.0.9', '', 'bob@example.org'), $later,
+    'trapped: nor a null sender');
+like(rcpt($postfix, '127.0.0.2', 'alice@example.com', 'bob@example.org'),
+    qr/^250 /, 'its neighbour is not');
+sleep(3.1);
+like(rcpt($postfix, '127.0.0.9', 'alice@example.com', 'bob@example.org'),
+    qr/^250 /, 'accepted when the trap is over');
+
 # A client of the socket that dies in mid-request harms nobody.
 sub connected
 {
