@@ -2,7 +2,6 @@
 
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 static bool
 has_flag(const struct grey_record *record, const char *name)
@@ -54,45 +53,54 @@ grey_trust_credit(const struct grey_record *record,
 	return true;
 }
 
+struct edit {
+	const char *name;
+	bool set; /* false: remove it */
+	const char *value;
+};
+
+/* Makes count (not 0) edits; what comes of the last is in buffer. */
+static enum grey_status
+edit_flags(struct grey_bytes flags, const struct edit *edits, size_t count,
+    char buffer[GREY_VALUE_MAX], struct grey_bytes *flags_r,
+    struct grey_error *err)
+{
+	char other[GREY_VALUE_MAX], *to = count % 2 == 1 ? buffer : other;
+	enum grey_status status = GREY_OK;
+
+	for (size_t i = 0; i < count && status == GREY_OK; i++) {
+		status = edits[i].set ?
+		    grey_flags_set(flags, edits[i].name, edits[i].value, to,
+			&flags, err) :
+		    grey_flags_remove(flags, edits[i].name, to, &flags, err);
+		to = to == buffer ? other : buffer;
+	}
+	*flags_r = flags;
+	return status;
+}
+
 enum grey_status
 grey_trust_trap(const struct grey_record *record,
     const struct grey_policy *policy, int64_t now, int64_t expires,
     struct grey_bytes note, char buffer[GREY_VALUE_MAX],
     struct grey_record *record_r, struct grey_error *err)
 {
-	char until[24], text[3 * GREY_NOTE_MAX + 1], before[GREY_VALUE_MAX];
-	const struct edit {
-		const char *name;
-		bool set, remove;
-		const char *value;
-	} edits[] = { { GREY_FLAG_AUTO, .remove = true },
-		{ GREY_FLAG_CREDIT, .remove = true },
-		{ GREY_FLAG_TRAP, .set = true },
-		{ GREY_FLAG_EXPIRES, .set = true, .value = until },
-		{ GREY_FLAG_NOTE, .set = note.size > 0, .value = text } };
-	struct grey_record trap = { .created = now, .used = now };
-	enum grey_status status = GREY_OK;
+	char until[24], text[3 * GREY_NOTE_MAX + 1];
+	const struct edit edits[] = { { GREY_FLAG_AUTO, false, NULL },
+		{ GREY_FLAG_CREDIT, false, NULL },
+		{ GREY_FLAG_TRAP, true, NULL },
+		{ GREY_FLAG_EXPIRES, true, until },
+		{ GREY_FLAG_NOTE, true, text } };
+	const size_t count = sizeof(edits) / sizeof(edits[0]);
+	const bool live = record != NULL && !grey_expired(record, policy, now);
+	const struct grey_bytes flags =
+	    live ? record->flags : grey_bytes_of("");
 
 	(void)snprintf(until, sizeof(until), "%lld", (long long)expires);
 	if (note.size > GREY_NOTE_MAX)
 		note.size = GREY_NOTE_MAX;
 	(void)grey_flag_escape(note, text);
-	if (record != NULL && !grey_expired(record, policy, now))
-		trap.flags = record->flags;
-	for (size_t i = 0;
-	     i < sizeof(edits) / sizeof(edits[0]) && status == GREY_OK; i++) {
-		/* What was made last is what is changed next. */
-		if (trap.flags.data == buffer) {
-			memcpy(before, buffer, trap.flags.size);
-			trap.flags.data = before;
-		}
-		if (edits[i].set)
-			status = grey_flags_set(trap.flags, edits[i].name,
-			    edits[i].value, buffer, &trap.flags, err);
-		else if (edits[i].remove)
-			status = grey_flags_remove(trap.flags, edits[i].name,
-			    buffer, &trap.flags, err);
-	}
-	*record_r = trap;
-	return status;
+	*record_r = (struct grey_record){ .created = now, .used = now };
+	return edit_flags(flags, edits, note.size > 0 ? count : count - 1,
+	    buffer, &record_r->flags, err);
 }
