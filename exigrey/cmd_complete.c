@@ -132,6 +132,8 @@ run_complete(struct invocation *run)
 		}
 	if (word[0] == '-')
 		offer_options(command, word);
+	else if (command == &command_trap && strcmp(before, "trap") == 0)
+		offer_words("add delete list", word);
 	else if (command == NULL ||
 	    (strcmp(command->name, "help") == 0 && run->argc == 2))
 		offer_commands(word);

@@ -42,9 +42,9 @@ explain(FILE *text, const struct invocation *run)
 	    "\n#\n"
 	    "# A line is a record.  Change a line to change the record, add one to\n"
 	    "# add it, remove one to delete it.  Fields are separated by tabs; times\n"
-	    "# are seconds since 1970 (now: %lld).  Flags: keep, auto, expires=T,\n"
-	    "# note=TEXT.  Save and leave the editor; nothing is written if a line\n"
-	    "# has a mistake.  Lines that start with # do not count.\n"
+	    "# are seconds since 1970 (now: %lld).  Flags: keep, auto, trap,\n"
+	    "# expires=T, note=TEXT.  Save and leave the editor; nothing is written\n"
+	    "# if a line has a mistake.  Lines that start with # do not count.\n"
 	    "#\n",
 	    (long long)run->now);
 }

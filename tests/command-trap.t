@@ -119,14 +119,17 @@ $r = run(qw(trap delete -n 192.0.2.8 192.0.2.9));
 is($r->{out}, 'would delete 2 of 2 traps of ' . $c->db . "\n",
     'delete --dry-run');
 is(why('192.0.2.8'), 'trapped', 'delete --dry-run: is not');
-$c->must(qw(-q allow 192.0.2.50));
-$r = run(qw(trap delete ::ffff:192.0.2.8 192.0.2.77 192.0.2.50));
+$c->must(qw(-q set --count 1 --flags), 'keep trap', '192.0.2.50');
+$c->must(qw(-q set --count 1 --flags auto 192.0.2.51));
+$r = run(qw(trap delete ::ffff:192.0.2.8 192.0.2.77 192.0.2.50 192.0.2.51));
 is($r->{status}, 1, 'delete: some were not trapped: status');
-is($r->{out}, 'deleted 1 of 3 traps of ' . $c->db . "\n", 'delete: said');
-is($r->{err}, "exigrey: '192.0.2.77': not trapped\n" .
-    "exigrey: '192.0.2.50': not trapped\n", 'delete: which were not');
+is($r->{out}, 'deleted 1 of 4 traps of ' . $c->db . "\n", 'delete: said');
+is($r->{err}, join('', map { "exigrey: '192.0.2.$_': not trapped\n" }
+    77, 50, 51), 'delete: which were not');
 is(why('192.0.2.8'), 'new', 'deleted');
-is(why('192.0.2.50'), 'keep', 'what is no trap is left alone');
+is(why('192.0.2.50'), 'keep', 'what is kept is left alone');
+is(why('192.0.2.51'), 'auto', 'and what is no trap');
+$c->must(qw(-q delete 192.0.2.51));
 is(out(qw(trap delete --format json 192.0.2.9)),
     '{"dry_run":false,"deleted":1}', 'delete: JSON');
 is(run(qw(trap list 192.0.2.9))->{status}, 1, 'deleted too');
@@ -163,12 +166,20 @@ like($r->{out}, qr/\Atrapped 192\.0\.2\.5 until [-:\d ]+\n\z/,
 like(out(qw(-q trap add 192.0.2.4)), qr/^exigrey: '192\.0\.2\.4' is not/,
     '-q tells what was not done');
 is(out(qw(-q trap add 192.0.2.5)), '', 'and nothing else');
+$before = $c->must(qw(list --format tab --sort item));
+like(out(qw(trap add -n --expires +9d 192.0.2.5 192.0.2.66)),
+    qr/\Awould trap 192\.0\.2\.5 until .*\nwould trap 192\.0\.2\.66 until /,
+    'add --dry-run: said');
+is($c->must(qw(list --format tab --sort item)), $before,
+    'add --dry-run: nothing changes');
 # keep that comes later is stronger too; so is a whitelist.
 $c->must(qw(-q allow 192.0.2.5));
 is(why('192.0.2.5'), 'keep', 'keep after trap');
 out(qw(trap add 192.0.2.6));
 Command::spew($clients, "192.0.2.6\n");
 is(why('192.0.2.6'), 'whitelisted client 1', 'a whitelist after trap');
+is(out('greylist', '192.0.2.6', '', $mail[1]), 'no',
+    'a whitelist after trap: a null sender too');
 
 # What was earned is forgotten; what was not ours stays.
 $c->fill('192.0.2.1' => [9 * $day, $hour, 9, 'auto mine=1'],

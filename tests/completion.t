@@ -42,6 +42,10 @@ is(offers('exigrey', 'show', '--so'), '', 'not of another');
 is(offers('exigrey', 'list', '--data'), '--database', 'one of all');
 is(offers('exigrey', 'list', '--sort', 'c'), 'count created', 'its value');
 is(offers('exigrey', 'list', '--state', 'k'), 'kept', 'and a state');
+is(offers('exigrey', 'list', '--state', 't'), 'trapped', 'another state');
+is(offers('exigrey', 'trap', ''), 'add delete list', 'what follows trap');
+is(offers('exigrey', 'trap', 'add', '--ex'), '--expires', 'and its options');
+is(offers(@db, 'trap', 'delete', '19'), '192.0.2.1', 'and items');
 is(offers(@db, 'show', '19'), '192.0.2.1', 'an item');
 is(offers(@db, 'show', "'<a\@b>:<c"), '<a@b>:<c@d>', 'within quotes');
 is(offers(@db, 'show', '<a@b>:<e'), '\<a@b\>:\<e@f\>',
