@@ -53,6 +53,19 @@ grey_trust_credit(const struct grey_record *record,
 	return true;
 }
 
+/* Cuts what is too long, but no character of UTF-8. */
+static struct grey_bytes
+cut_note(struct grey_bytes note)
+{
+	if (note.size <= GREY_NOTE_MAX)
+		return note;
+	note.size = GREY_NOTE_MAX;
+	while (note.size > 0 &&
+	    ((unsigned char)note.data[note.size] & 0xc0) == 0x80)
+		note.size--;
+	return note;
+}
+
 struct edit {
 	const char *name;
 	bool set; /* false: remove it */
@@ -97,9 +110,7 @@ grey_trust_trap(const struct grey_record *record,
 	    live ? record->flags : grey_bytes_of("");
 
 	(void)snprintf(until, sizeof(until), "%lld", (long long)expires);
-	if (note.size > GREY_NOTE_MAX)
-		note.size = GREY_NOTE_MAX;
-	(void)grey_flag_escape(note, text);
+	(void)grey_flag_escape(cut_note(note), text);
 	*record_r = (struct grey_record){ .created = now, .used = now };
 	return edit_flags(flags, edits, note.size > 0 ? count : count - 1,
 	    buffer, &record_r->flags, err);

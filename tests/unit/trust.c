@@ -83,6 +83,7 @@ notes_have_their_limits(void **state)
 	const struct grey_policy policy = grey_policy_default();
 	char note[GREY_NOTE_MAX + 2], flags[GREY_VALUE_MAX];
 	char most[GREY_VALUE_MAX];
+	static const char euro[] = { '\xe2', '\x82', '\xac' };
 	struct grey_record record = { .created = NOW, .used = NOW };
 	struct grey_bytes value;
 
@@ -94,6 +95,20 @@ notes_have_their_limits(void **state)
 	    GREY_OK);
 	assert_true(grey_record_flag(&record, GREY_FLAG_NOTE, &value));
 	assert_int_equal(value.size, 3 * GREY_NOTE_MAX);
+	/* A character of three bytes at the end is cut whole. */
+	memcpy(note + GREY_NOTE_MAX - 2, euro, sizeof(euro));
+	assert_int_equal(grey_trust_trap(NULL, &policy, NOW, 2 * NOW,
+			     (struct grey_bytes){ note, sizeof(note) }, flags,
+			     &record, NULL),
+	    GREY_OK);
+	assert_true(grey_record_flag(&record, GREY_FLAG_NOTE, &value));
+	assert_int_equal(value.size, 3 * (GREY_NOTE_MAX - 2));
+	memset(note, 0x80, sizeof(note));
+	assert_int_equal(grey_trust_trap(NULL, &policy, NOW, 2 * NOW,
+			     (struct grey_bytes){ note, sizeof(note) }, flags,
+			     &record, NULL),
+	    GREY_OK);
+	memset(note, ' ', sizeof(note));
 	memset(most, 'x', sizeof(most));
 	record = (struct grey_record){ .created = NOW,
 		.used = NOW,
