@@ -1,10 +1,11 @@
 #include "config.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "library.h"
 
 #define LIBRARY   "libinih.so.1"
 #define LINES_MAX 10000
@@ -147,22 +148,17 @@ parse(struct reading *reading, parse_fn *ini_parse_stream_,
 static enum grey_status
 load_and_parse(struct reading *reading, struct grey_error *err)
 {
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	enum grey_status status;
 	parse_fn *parse_stream;
+	const struct grey_symbol wanted = { "ini_parse_stream", &parse_stream };
+	enum grey_status status;
+	void *library;
 
-	if (library == NULL)
-		return grey_fail(err, GREY_FAILED,
-		    "cannot read '%.200s' without %s, please install it: %.200s",
-		    reading->config->file, LIBRARY, dlerror());
-	/* POSIX's way to make a function of what dlsym returns. */
-	*(void **)&parse_stream = dlsym(library, "ini_parse_stream");
-	if (parse_stream == NULL)
-		status = grey_fail(err, GREY_FAILED,
-		    "%s has no ini_parse_stream", LIBRARY);
-	else
-		status = parse(reading, parse_stream, err);
-	(void)dlclose(library);
+	status = grey_library_load(reading->config->file, LIBRARY, &wanted, 1,
+	    &library, err);
+	if (status != GREY_OK)
+		return status;
+	status = parse(reading, parse_stream, err);
+	grey_library_close(library);
 	return status;
 }
 

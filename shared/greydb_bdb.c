@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,16 +31,14 @@
 
 #include "bdb_dump.h"
 #include "bdb_pages.h"
+#include "library.h"
 
 /* A page: a write of one cannot be cut by a kill. */
 #define PAGE_SIZE 4096
 /* Room for the pages of a batch; what does not fit is read again. */
 #define CACHE_SIZE (2 << 20)
 
-#define TEXT_OF(x) #x
-#define NAME_OF(x) TEXT_OF(x) /* after <db.h> may have renamed it */
-#define LIBRARY_AT \
-	"libdb-" NAME_OF(DB_VERSION_MAJOR) "." NAME_OF(DB_VERSION_MINOR) ".so"
+#define LIBRARY "libdb-5.3.so"
 
 /* What is called by name; all else is called through the handle. */
 struct library {
@@ -69,35 +66,25 @@ struct handle {
  */
 static struct handle *current;
 
-static bool
-find(void *loaded, const char *name, void *function_r)
-{
-	void *found = dlsym(loaded, name);
-
-	memcpy(function_r, &found, sizeof(found));
-	return found != NULL;
-}
-
 static const struct library *
 library(struct grey_error *err)
 {
 	static struct library found;
-	void *loaded;
+	static void *loaded;
+	const struct grey_symbol wanted[] = {
+		{ GREY_NAME_OF(db_create), &found.create },
+		{ GREY_NAME_OF(db_strerror), &found.strerror },
+		{ GREY_NAME_OF(db_env_set_func_pread), &found.set_pread },
+		{ GREY_NAME_OF(db_env_set_func_pwrite), &found.set_pwrite },
+		{ GREY_NAME_OF(db_env_set_func_fsync), &found.set_fsync },
+		{ GREY_NAME_OF(db_env_set_func_ftruncate),
+		    &found.set_ftruncate },
+	};
 
-	if (found.create != NULL)
-		return &found;
-	loaded = dlopen(LIBRARY_AT, RTLD_NOW | RTLD_LOCAL);
-	if (loaded == NULL ||
-	    !find(loaded, NAME_OF(db_strerror), &found.strerror) ||
-	    !find(loaded, NAME_OF(db_env_set_func_pread), &found.set_pread) ||
-	    !find(loaded, NAME_OF(db_env_set_func_pwrite), &found.set_pwrite) ||
-	    !find(loaded, NAME_OF(db_env_set_func_fsync), &found.set_fsync) ||
-	    !find(loaded, NAME_OF(db_env_set_func_ftruncate),
-		&found.set_ftruncate) ||
-	    !find(loaded, NAME_OF(db_create), &found.create)) {
-		grey_error_set(err, "cannot load Berkeley DB: %s", dlerror());
+	if (loaded == NULL &&
+	    grey_library_load("a Berkeley DB file", LIBRARY, wanted,
+		sizeof(wanted) / sizeof(wanted[0]), &loaded, err) != GREY_OK)
 		return NULL;
-	}
 	return &found;
 }
 

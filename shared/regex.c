@@ -2,9 +2,10 @@
 
 #include "regex.h"
 
-#include <dlfcn.h>
 #include <pcre2.h>
 #include <stdlib.h>
+
+#include "library.h"
 
 #define LIBRARY "libpcre2-8.so.0"
 
@@ -25,38 +26,23 @@ struct grey_regex {
 	pcre2_match_data *match;
 };
 
-#define NAME_OF(function)   NAME_OF_2(function)
-#define NAME_OF_2(function) #function
-
 static enum grey_status
 load(struct pcre2 *pcre2, struct grey_error *err)
 {
-	const struct {
-		const char *name;
-		void *place;
-	} wanted[] = { { NAME_OF(pcre2_compile), &pcre2->compile },
-		{ NAME_OF(pcre2_match), &pcre2->match },
-		{ NAME_OF(pcre2_match_data_create_from_pattern),
+	const struct grey_symbol wanted[] = {
+		{ GREY_NAME_OF(pcre2_compile), &pcre2->compile },
+		{ GREY_NAME_OF(pcre2_match), &pcre2->match },
+		{ GREY_NAME_OF(pcre2_match_data_create_from_pattern),
 		    &pcre2->match_data },
-		{ NAME_OF(pcre2_match_data_free), &pcre2->match_data_free },
-		{ NAME_OF(pcre2_code_free), &pcre2->code_free },
-		{ NAME_OF(pcre2_get_error_message), &pcre2->error_message } };
+		{ GREY_NAME_OF(pcre2_match_data_free),
+		    &pcre2->match_data_free },
+		{ GREY_NAME_OF(pcre2_code_free), &pcre2->code_free },
+		{ GREY_NAME_OF(pcre2_get_error_message),
+		    &pcre2->error_message },
+	};
 
-	pcre2->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (pcre2->library == NULL)
-		return grey_fail(err, GREY_FAILED,
-		    "regular expressions need %s, please install it: %.200s",
-		    LIBRARY, dlerror());
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		*(void **)wanted[i].place =
-		    dlsym(pcre2->library, wanted[i].name);
-		if (*(void **)wanted[i].place == NULL) {
-			(void)dlclose(pcre2->library);
-			return grey_fail(err, GREY_FAILED, "%s has no %s",
-			    LIBRARY, wanted[i].name);
-		}
-	}
-	return GREY_OK;
+	return grey_library_load("a regular expression", LIBRARY, wanted,
+	    sizeof(wanted) / sizeof(wanted[0]), &pcre2->library, err);
 }
 
 /* Says why an expression does not compile. */
@@ -118,6 +104,6 @@ grey_regex_free(struct grey_regex *regex)
 		regex->pcre2.match_data_free(regex->match);
 	if (regex->code != NULL)
 		regex->pcre2.code_free(regex->code);
-	(void)dlclose(regex->pcre2.library);
+	grey_library_close(regex->pcre2.library);
 	free(regex);
 }
