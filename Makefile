@@ -93,10 +93,10 @@ help:
 $(BUILD)/exigrey.so: $(DLFUNC_OBJECTS) $(SHARED_OBJECTS) dlfunc/exports.map
 	$(CC) -shared $(CFLAGS) $(ALL_LDFLAGS) \
 	    -Wl,--version-script=dlfunc/exports.map -o $@ \
-	    $(DLFUNC_OBJECTS) $(SHARED_OBJECTS) -lgdbm
+	    $(DLFUNC_OBJECTS) $(SHARED_OBJECTS)
 
 $(BUILD)/exigrey: $(COMMAND_OBJECTS) $(SHARED_OBJECTS)
-	$(CC) -pie $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lgdbm $(COMMAND_LIBS)
+	$(CC) -pie $(CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(COMMAND_LIBS)
 
 $(BUILD)/objects/exigrey/%.o: exigrey/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -139,8 +139,8 @@ $(BUILD)/tests/%-bdb.t: $(BUILD)/tests/%.t
 
 $(BUILD)/tests/%.t: tests/unit/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(SHARED_OBJECTS) \
-	    -lcmocka -lgdbm $(TEST_LIBS)
+	$(CC) $(ALL_CFLAGS) -Wl,--export-dynamic $(LDFLAGS) -o $@ $< \
+	    $(SHARED_OBJECTS) -lcmocka -lgdbm $(TEST_LIBS)
 
 $(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
@@ -152,7 +152,7 @@ $(BUILD)/tests/%.so: tests/preload/%.c $(BUILD)/flags
 
 $(BUILD)/tests/stress: $(STRESS_OBJECTS) $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lgdbm
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/tests/%.so: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -252,7 +252,7 @@ $(BUILD)/targets/%: tests/fuzz/%.c $(FUZZED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(COMMAND_CFLAGS) \
 	    -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $< $(FUZZED_OBJECTS) \
-	    -lgdbm $(COMMAND_LIBS)
+	    $(COMMAND_LIBS)
 
 ## make check-matrix the same exigrey.so in this machine's Exim, in one built with
 ##                   GDBM, and in those of MATRIX (trixie sid), which are made

@@ -22,27 +22,74 @@
 #include "gdbm_insert.h"
 #include "gdbm_salvage.h"
 #include "gdbm_trust.h"
+#include "library.h"
 
 /* A page: a write of one cannot be cut by a kill. */
 #define BLOCK_SIZE 4096
+
+#define LIBRARY "libgdbm.so.6"
+
+/* What is used of the library, once it is loaded. */
+static struct {
+	__typeof__(gdbm_fd_open) *fd_open;
+	__typeof__(gdbm_fetch) *fetch;
+	__typeof__(gdbm_store) *store;
+	__typeof__(gdbm_delete) *delete;
+	__typeof__(gdbm_fdesc) *fdesc;
+	__typeof__(gdbm_close) *close;
+	__typeof__(gdbm_needs_recovery) *needs_recovery;
+	__typeof__(gdbm_errno_location) *errno_location;
+	__typeof__(gdbm_strerror) *strerror;
+	__typeof__(gdbm_check_syserr) *check_syserr;
+} library;
+
+static enum grey_status
+load(struct grey_error *err)
+{
+	static void *loaded;
+	const struct grey_symbol wanted[] = {
+		{ GREY_NAME_OF(gdbm_fd_open), &library.fd_open },
+		{ GREY_NAME_OF(gdbm_fetch), &library.fetch },
+		{ GREY_NAME_OF(gdbm_store), &library.store },
+		{ GREY_NAME_OF(gdbm_delete), &library.delete },
+		{ GREY_NAME_OF(gdbm_fdesc), &library.fdesc },
+		{ GREY_NAME_OF(gdbm_close), &library.close },
+		{ GREY_NAME_OF(gdbm_needs_recovery), &library.needs_recovery },
+		{ GREY_NAME_OF(gdbm_errno_location), &library.errno_location },
+		{ GREY_NAME_OF(gdbm_strerror), &library.strerror },
+		{ GREY_NAME_OF(gdbm_check_syserr), &library.check_syserr },
+	};
+
+	if (loaded != NULL)
+		return GREY_OK;
+	return grey_library_load("this change of a GDBM file", LIBRARY, wanted,
+	    sizeof(wanted) / sizeof(wanted[0]), &loaded, err);
+}
+
+/* Why a function of the library failed. */
+static gdbm_error
+reason(void)
+{
+	return *library.errno_location();
+}
 
 static enum grey_status
 failed(enum grey_status status, const char *what, struct grey_error *err)
 {
 	int saved = errno;
 
-	if (gdbm_check_syserr(gdbm_errno))
+	if (library.check_syserr(reason()))
 		return grey_fail(err, status, "%s: %s: %s", what,
-		    gdbm_strerror(gdbm_errno), strerror(saved));
+		    library.strerror(reason()), strerror(saved));
 	return grey_fail(err, status, "%s: %s", what,
-	    gdbm_strerror(gdbm_errno));
+	    library.strerror(reason()));
 }
 
 /* Is it the file that is wrong, and not the system? */
 static enum grey_status
 blame(void)
 {
-	switch (gdbm_errno) {
+	switch (reason()) {
 	case GDBM_FILE_READ_ERROR:
 	case GDBM_FILE_EOF:
 	case GDBM_BAD_MAGIC_NUMBER:
@@ -57,7 +104,7 @@ blame(void)
 	case GDBM_EMPTY_DATABASE:
 	case GDBM_BLOCK_SIZE_ERROR:
 		/* A read that the disk refused is not the file's fault. */
-		return gdbm_errno == GDBM_FILE_READ_ERROR && errno == EIO ?
+		return reason() == GDBM_FILE_READ_ERROR && errno == EIO ?
 		    GREY_FAILED :
 		    GREY_DAMAGED;
 	default:
@@ -77,11 +124,18 @@ datum_of(struct grey_bytes bytes)
 	return (datum){ .dptr = pointer.to, .dsize = (int)bytes.size };
 }
 
+/* The descriptor is the library's from then on, and closed after a failure. */
 static enum grey_status
 open_fd(int fd, int block_size, int flags, GDBM_FILE *file_r,
     struct grey_error *err)
 {
-	*file_r = gdbm_fd_open(fd, "exigrey", block_size,
+	enum grey_status status = load(err);
+
+	if (status != GREY_OK) {
+		(void)close(fd);
+		return status;
+	}
+	*file_r = library.fd_open(fd, "exigrey", block_size,
 	    flags | GDBM_NOLOCK | GDBM_CLOERROR | GDBM_CLOEXEC, NULL);
 	if (*file_r == NULL)
 		return failed(blame(), "cannot open the database", err);
@@ -110,7 +164,7 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 		    strerror(errno));
 	status = open_fd(copy, (int)block_size,
 	    GDBM_NEWDB | GDBM_NOMMAP | GDBM_BSEXACT, &file, err);
-	if (status == GREY_OK && gdbm_close(file) == -1)
+	if (status == GREY_OK && library.close(file) == -1)
 		status =
 		    failed(GREY_FAILED, "cannot write a new database", err);
 	/* gdbm_fd_open reads from where the descriptor stands. */
@@ -128,7 +182,7 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 struct handle {
 	struct grey_gdbm_file file; /* its fd is libgdbm's if that is open */
 	enum greydb_mode mode;
-	GDBM_FILE library; /* NULL until it is needed */
+	GDBM_FILE gdbm; /* NULL until it is needed */
 	bool written;      /* something, without libgdbm */
 	bool moved;        /* a bucket may have been */
 	bool stale;        /* libgdbm changed what file says */
@@ -143,11 +197,10 @@ open_library(struct handle *handle, struct grey_error *err)
 	const int fd = handle->file.fd;
 	enum grey_status status;
 
-	if (handle->library != NULL)
+	if (handle->gdbm != NULL)
 		return GREY_OK;
-	/* gdbm_fd_open closes it after a failure. */
 	handle->file.fd = -1;
-	status = open_fd(fd, 0, flags[handle->mode], &handle->library, err);
+	status = open_fd(fd, 0, flags[handle->mode], &handle->gdbm, err);
 	if (status == GREY_OK)
 		handle->file.fd = fd;
 	return status;
@@ -181,7 +234,7 @@ engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
 	status = look_again(handle, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_trust(&handle->file, key,
-		    handle->library == NULL ? GREY_GDBM_LOOK_FIRST :
+		    handle->gdbm == NULL ? GREY_GDBM_LOOK_FIRST :
 			takes_space         ? GREY_GDBM_LOOK_AGAIN :
 					      GREY_GDBM_LOOK_BUCKET,
 		    err);
@@ -194,7 +247,7 @@ engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
 static void
 free_handle(struct handle *handle)
 {
-	if (handle->library == NULL && handle->file.fd != -1)
+	if (handle->gdbm == NULL && handle->file.fd != -1)
 		(void)close(handle->file.fd);
 	grey_gdbm_end(&handle->file);
 	free(handle);
@@ -224,13 +277,13 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 }
 
 static enum grey_status
-fetch_from_library(GDBM_FILE library, struct grey_bytes key,
+fetch_from_library(GDBM_FILE file, struct grey_bytes key,
     struct greydb_value *value_r, struct grey_error *err)
 {
-	datum value = gdbm_fetch(library, datum_of(key));
+	datum value = library.fetch(file, datum_of(key));
 
 	if (value.dptr == NULL) {
-		if (gdbm_errno == GDBM_ITEM_NOT_FOUND)
+		if (reason() == GDBM_ITEM_NOT_FOUND)
 			return GREY_NOT_FOUND;
 		return failed(blame(), "cannot fetch", err);
 	}
@@ -248,7 +301,7 @@ driver_fetch(void *arg, struct grey_bytes key, struct greydb_value *value_r,
 	char *copy;
 
 	if (handle->mode == GREYDB_FILL)
-		return fetch_from_library(handle->library, key, value_r, err);
+		return fetch_from_library(handle->gdbm, key, value_r, err);
 	status = look_again(handle, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_find(&handle->file, key, &value, err);
@@ -278,7 +331,7 @@ store_simply(struct handle *handle, struct grey_bytes key,
 	if (status == GREY_OK && old.size == value.size)
 		status = grey_gdbm_replace(&handle->file, value, err);
 	/* Not beside libgdbm, which remembers buckets. */
-	else if (status == GREY_NOT_FOUND && handle->library == NULL)
+	else if (status == GREY_NOT_FOUND && handle->gdbm == NULL)
 		status = grey_gdbm_insert(&handle->file, key, value, err);
 	else if (status == GREY_OK)
 		return GREY_NOT_FOUND;
@@ -290,7 +343,7 @@ store_simply(struct handle *handle, struct grey_bytes key,
 static bool
 may_split(const struct handle *handle)
 {
-	return handle->library != NULL || !handle->file.has_current ||
+	return handle->gdbm != NULL || !handle->file.has_current ||
 	    handle->file.current.count == handle->file.elements;
 }
 
@@ -307,11 +360,11 @@ driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
 	status = engage_library(handle, key, true, err);
 	if (status != GREY_OK)
 		return status;
-	if (gdbm_store(handle->library, datum_of(key), datum_of(value),
+	if (library.store(handle->gdbm, datum_of(key), datum_of(value),
 		GDBM_REPLACE) != 0)
 		return failed(blame(), "cannot store", err);
 	/* gdbm_store does not look whether its buckets could be written. */
-	if (gdbm_needs_recovery(handle->library))
+	if (library.needs_recovery(handle->gdbm))
 		return failed(GREY_FAILED, "cannot store", err);
 	return GREY_OK;
 }
@@ -336,27 +389,27 @@ driver_remove(void *arg, struct grey_bytes key, struct grey_error *err)
 
 	if (status != GREY_OK)
 		return status;
-	if (gdbm_delete(handle->library, datum_of(key)) != 0) {
-		if (gdbm_errno == GDBM_ITEM_NOT_FOUND)
+	if (library.delete(handle->gdbm, datum_of(key)) != 0) {
+		if (reason() == GDBM_ITEM_NOT_FOUND)
 			return GREY_NOT_FOUND;
 		return failed(blame(), "cannot delete", err);
 	}
-	if (gdbm_needs_recovery(handle->library))
+	if (library.needs_recovery(handle->gdbm))
 		return failed(GREY_FAILED, "cannot delete", err);
 	return GREY_OK;
 }
 
 static enum grey_status
-close_library(GDBM_FILE library, int sync_sink, struct grey_error *err)
+close_library(GDBM_FILE file, int sync_sink, struct grey_error *err)
 {
 	/*
 	 * gdbm_close always syncs.  Everything is written by now, so the
 	 * descriptor may point elsewhere for that.
 	 */
 	if (sync_sink != -1)
-		(void)dup3(sync_sink, gdbm_fdesc(library), O_CLOEXEC);
-	if (gdbm_close(library) == -1 &&
-	    (sync_sink == -1 || gdbm_errno != GDBM_FILE_SYNC_ERROR))
+		(void)dup3(sync_sink, library.fdesc(file), O_CLOEXEC);
+	if (library.close(file) == -1 &&
+	    (sync_sink == -1 || reason() != GDBM_FILE_SYNC_ERROR))
 		return failed(GREY_FAILED, "cannot close the database", err);
 	return GREY_OK;
 }
@@ -373,8 +426,8 @@ driver_close(void *arg, int sync_sink, struct grey_error *err)
 	 */
 	if (handle->moved)
 		sync_sink = -1;
-	if (handle->library != NULL)
-		status = close_library(handle->library, sync_sink, err);
+	if (handle->gdbm != NULL)
+		status = close_library(handle->gdbm, sync_sink, err);
 	else if (handle->written && sync_sink == -1 &&
 	    fsync(handle->file.fd) == -1)
 		status = grey_fail(err, GREY_FAILED, "cannot sync: %s",

@@ -24,15 +24,15 @@ for (symbols('--undefined-only')) {
 	$weak{$name} = 1 if $kind =~ /[wv]/;
 	# The C library's carry its version.
 	push @strange, $name unless $kind =~ /[wv]/ ||
-	    $name =~ /\@GLIBC_|^gdbm_/;
+	    $name =~ /\@GLIBC_/;
 }
-is("@strange", '', 'needs nothing strong but libc and libgdbm');
+is("@strange", '', 'needs nothing strong but libc');
 for (qw(expand_string expand_string_2 log_write debug_printf host_checking)) {
 	ok($weak{$_}, "$_ is weak");
 }
 
 my @needed = sort $dynamic =~ /\(NEEDED\).*\[(.*?)\]/g;
-like("@needed", qr/^(?:ld-linux\S* )?libc\.so\.6 libgdbm\.so\.\d+$/,
-    'links libgdbm and libc only');
+like("@needed", qr/^(?:ld-linux\S* )?libc\.so\.6$/,
+    'links libc only');
 
 done_testing;
