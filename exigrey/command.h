@@ -74,6 +74,8 @@ struct invocation {
 	struct editor editor; /* edit's */
 	FILE *input;          /* import's */
 	int64_t expected;     /* records, see greydb.h */
+	bool fresh;           /* see there too */
+	bool sync;            /* what is written is to be on the disk */
 };
 
 /* A row of the table; a command's file holds it. */

@@ -126,7 +126,9 @@ database_settings(const struct invocation *run, bool create)
 	    struct greydb_settings){ .timeout = grey_policy_default().timeout,
 		.now = run->now,
 		.create = create,
-		.expected = run->expected };
+		.expected = run->expected,
+		.fresh = run->fresh,
+		.sync = run->sync };
 }
 
 enum grey_status

@@ -23,6 +23,8 @@ store_pair(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
 	const struct load_pair *pair = &load->pairs[number];
 	enum grey_status status;
 
+	if (load->added + load->same + load->kept == 0)
+		load->run->fresh = greydb_records(db) == 0;
 	if (old.data != NULL &&
 	    wanted_is_there(pair->value, pair->is_record, old)) {
 		load->same++;
@@ -92,8 +94,11 @@ load_add(struct load *load, struct grey_bytes key, struct grey_bytes value,
 enum grey_status
 load_end(struct load *load, enum grey_status status, struct grey_error *err)
 {
+	load->run->sync = load->run->fresh;
+	load->run->fresh = false;
 	if (status == GREY_OK)
 		status = write_batch(load, err);
+	load->run->sync = false;
 	forget_batch(load);
 	progress_end(&load->progress);
 	if (status == GREY_OK && load->refused > 0)

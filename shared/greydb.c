@@ -12,7 +12,11 @@
 #include "greydb_private.h"
 #include "lockfile.h"
 
-/* What must be left: this, and one part in so many of the file's size. */
+/*
+ * What must be left: this, and one part in so many of the file's size.  In a
+ * batch it is looked for now and then; three blocks are what a change may take.
+ */
+#define ROOM_EVERY 8
 #define ROOM_LEAST (128 << 10) /* bytes */
 #define ROOM_PART  128
 
@@ -156,6 +160,21 @@ check_room(const struct greydb *db, struct grey_error *err)
 	    (unsigned long long)room / 1000, (unsigned long long)wanted / 1000);
 }
 
+/* Is there what a change needs: room for it, and the lock that we hold? */
+static enum grey_status
+check_around(const struct greydb *db, enum grey_operation operation,
+    struct grey_error *err)
+{
+	enum grey_status status = GREY_OK;
+
+	if (operation == GREY_OP_STORE)
+		status = check_room(db, err);
+	if (status == GREY_OK && grey_lock_lost(db->lock))
+		status = grey_fail(err, GREY_FAILED,
+		    "somebody removed the lock file");
+	return status;
+}
+
 static enum grey_status
 do_operation(struct greydb *db, enum grey_operation operation,
     struct grey_bytes key, struct grey_bytes value, struct grey_error *err)
@@ -234,8 +253,8 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 	struct grey_error unwanted;
 	enum grey_status status = GREY_OK;
 
-	if (operation == GREY_OP_STORE)
-		status = check_room(db, err);
+	if (!db->batch || db->changes++ % ROOM_EVERY == 0)
+		status = check_around(db, operation, err);
 	/* A dump comes in the order of hashes: at first they are alike. */
 	if (status == GREY_OK && difference > 0)
 		status = db->driver->admit(db->handle, key,
@@ -243,9 +262,6 @@ change(struct greydb *db, enum grey_operation operation, struct grey_bytes key,
 			db->journal.records :
 			db->settings.expected,
 		    err);
-	if (status == GREY_OK && grey_lock_lost(db->lock))
-		status = grey_fail(err, GREY_FAILED,
-		    "somebody removed the lock file");
 	if (status != GREY_OK)
 		return status;
 	if (db->driver->collect != NULL)

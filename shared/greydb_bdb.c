@@ -295,7 +295,7 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 		status = grey_bdb_header(fd, &header, err);
 	if (status == GREY_OK) {
 		handle->fd = fd;
-		handle->mode = mode;
+		handle->mode = mode == GREYDB_FRESH ? GREYDB_WRITE : mode;
 		handle->page_size = header.page_size;
 		status = open_file(handle, DB_UNKNOWN,
 		    mode == GREYDB_READ ? DB_RDONLY : 0, err);

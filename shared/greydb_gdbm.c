@@ -186,6 +186,7 @@ struct handle {
 	bool written;      /* something, without libgdbm */
 	bool moved;        /* a bucket may have been */
 	bool stale;        /* libgdbm changed what file says */
+	bool freed;        /* it changed where free space is, and buckets */
 };
 
 static enum grey_status
@@ -193,6 +194,7 @@ open_library(struct handle *handle, struct grey_error *err)
 {
 	static const int flags[] = { [GREYDB_READ] = GDBM_READER | GDBM_NOMMAP,
 		[GREYDB_WRITE] = GDBM_WRITER | GDBM_NOMMAP,
+		[GREYDB_FRESH] = GDBM_WRITER | GDBM_NOMMAP,
 		[GREYDB_FILL] = GDBM_WRITER };
 	const int fd = handle->file.fd;
 	enum grey_status status;
@@ -206,23 +208,35 @@ open_library(struct handle *handle, struct grey_error *err)
 	return status;
 }
 
-/* Makes file tell again what the file is like. */
+/*
+ * Makes file tell again what the file is like; after a delete everything that
+ * leads to a record is where it was, so only who takes space must look.
+ */
 static enum grey_status
-look_again(struct handle *handle, struct grey_error *err)
+look_again(struct handle *handle, bool takes_space, struct grey_error *err)
 {
 	const int fd = handle->file.fd;
 
-	if (!handle->stale)
+	if (!handle->stale && !(takes_space && handle->freed))
 		return GREY_OK;
 	grey_gdbm_end(&handle->file);
-	handle->stale = false;
+	handle->stale = handle->freed = false;
 	return grey_gdbm_header(fd, &handle->file, err);
 }
 
 /*
- * Opens libgdbm for a change of a key, if what it would trust can be.  A delete
- * takes no space: the first look at that is then enough.
+ * How much is to be looked at again before a further change.  A delete takes
+ * no space, and all there is in a fresh file was made by libgdbm and us.
  */
+static enum grey_gdbm_look
+further_look(const struct handle *handle, bool takes_space)
+{
+	return takes_space && handle->mode != GREYDB_FRESH ?
+	    GREY_GDBM_LOOK_AGAIN :
+	    GREY_GDBM_LOOK_BUCKET;
+}
+
+/* Opens libgdbm for a change of a key, if what it would trust can be. */
 static enum grey_status
 engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
     struct grey_error *err)
@@ -231,17 +245,20 @@ engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
 
 	if (handle->mode == GREYDB_FILL)
 		return GREY_OK;
-	status = look_again(handle, err);
+	status = look_again(handle, takes_space, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_trust(&handle->file, key,
 		    handle->gdbm == NULL ? GREY_GDBM_LOOK_FIRST :
-			takes_space         ? GREY_GDBM_LOOK_AGAIN :
-					      GREY_GDBM_LOOK_BUCKET,
+					   further_look(handle, takes_space),
 		    err);
 	if (status == GREY_OK)
 		status = open_library(handle, err);
-	handle->stale = status == GREY_OK;
-	return status;
+	if (status != GREY_OK)
+		return status;
+	handle->stale = takes_space;
+	handle->freed = true;
+	handle->file.has_current = handle->file.has_found = false;
+	return GREY_OK;
 }
 
 static void
@@ -302,7 +319,7 @@ driver_fetch(void *arg, struct grey_bytes key, struct greydb_value *value_r,
 
 	if (handle->mode == GREYDB_FILL)
 		return fetch_from_library(handle->gdbm, key, value_r, err);
-	status = look_again(handle, err);
+	status = look_again(handle, false, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_find(&handle->file, key, &value, err);
 	if (status != GREY_OK)
@@ -325,7 +342,7 @@ store_simply(struct handle *handle, struct grey_bytes key,
 
 	if (handle->mode == GREYDB_FILL)
 		return GREY_NOT_FOUND;
-	status = look_again(handle, err);
+	status = look_again(handle, false, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_find(&handle->file, key, &old, err);
 	if (status == GREY_OK && old.size == value.size)
@@ -374,7 +391,7 @@ driver_admit(void *arg, struct grey_bytes key, int64_t records,
     struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = look_again(handle, err);
+	enum grey_status status = look_again(handle, false, err);
 
 	return status == GREY_OK ?
 	    grey_gdbm_admit(&handle->file, key, records, err) :
@@ -424,7 +441,7 @@ driver_close(void *arg, int sync_sink, struct grey_error *err)
 	 * A bucket that was split moved, and its old place is free: what comes
 	 * to lie there must not reach the disk before the bucket does.
 	 */
-	if (handle->moved)
+	if (handle->moved && handle->mode != GREYDB_FRESH)
 		sync_sink = -1;
 	if (handle->gdbm != NULL)
 		status = close_library(handle->gdbm, sync_sink, err);

@@ -115,7 +115,8 @@ open_handle(struct greydb *db, struct grey_error *err)
 		return status;
 	if (db->driver->records != NULL && db->driver->records(fd) >= 0)
 		db->journal.records = db->driver->records(fd);
-	return db->driver->open(fd, GREYDB_WRITE, &db->handle, err);
+	return db->driver->open(fd,
+	    db->settings.fresh ? GREYDB_FRESH : GREYDB_WRITE, &db->handle, err);
 }
 
 static void

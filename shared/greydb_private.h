@@ -17,6 +17,7 @@ struct greydb {
 	struct grey_journal journal;
 	int lock;
 	bool batch;
+	unsigned changes; /* in the batch */
 	bool damaged;   /* met in a batch that is not written yet */
 	bool recovered; /* once is enough */
 };
