@@ -144,6 +144,43 @@ decide(const struct call *call, struct greylist_answer *answer,
 	return true;
 }
 
+/*
+ * What was said last: the wait that follows for a log line has the same
+ * arguments in the same second, and needs no second look.
+ */
+static struct {
+	char arguments[1024]; /* each with its NUL */
+	size_t size;          /* 0: nothing was said */
+	int64_t now;
+	int64_t wait;
+} last;
+
+/* Returns 0 if they are too long. */
+static size_t
+flatten(int argc, uschar *argv[], char flat[sizeof(last.arguments)])
+{
+	size_t size = 0, length;
+
+	for (int i = 0; i < argc; i++) {
+		length = strlen((const char *)argv[i]) + 1;
+		if (length > sizeof(last.arguments) - size)
+			return 0;
+		memcpy(flat + size, argv[i], length);
+		size += length;
+	}
+	return size;
+}
+
+static bool
+was_said(int argc, uschar *argv[])
+{
+	char flat[sizeof(last.arguments)];
+	const size_t size = flatten(argc, argv, flat);
+
+	return size > 0 && size == last.size &&
+	    memcmp(flat, last.arguments, size) == 0 && last.now == call_now();
+}
+
 static int
 check(const char *name, const char *if_pass, const char *if_defer,
     uschar **yield, int argc, uschar *argv[])
@@ -152,9 +189,15 @@ check(const char *name, const char *if_pass, const char *if_defer,
 	struct grey_error err;
 	struct call call;
 
+	last.size = 0;
 	if (parse_call(name, argc, argv, &call, &err) != GREY_OK ||
 	    !decide(&call, &answer, &err))
 		return call_fails(yield, name, err.text);
+	if (!answer.pass) {
+		last.size = flatten(argc, argv, last.arguments);
+		last.now = call.request.now;
+		last.wait = answer.wait;
+	}
 	return call_yields(yield, answer.pass ? if_pass : if_defer);
 }
 
@@ -178,11 +221,15 @@ exim_wait(uschar **yield, int argc, uschar *argv[])
 	struct call call;
 	char seconds[24];
 
-	if (parse_call("wait", argc, argv, &call, &err) != GREY_OK)
-		return call_fails(yield, "wait", err.text);
-	call.request.dry_run = call.asks_only = true;
-	if (!decide(&call, &answer, &err))
-		return call_fails(yield, "wait", err.text);
+	if (was_said(argc, argv))
+		answer.wait = last.wait;
+	else {
+		if (parse_call("wait", argc, argv, &call, &err) != GREY_OK)
+			return call_fails(yield, "wait", err.text);
+		call.request.dry_run = call.asks_only = true;
+		if (!decide(&call, &answer, &err))
+			return call_fails(yield, "wait", err.text);
+	}
 	(void)snprintf(seconds, sizeof(seconds), "%lld",
 	    (long long)answer.wait);
 	return call_yields(yield, seconds);

@@ -92,4 +92,24 @@ like($client->command('RCPT TO:<unguarded@example.org>'), qr/^451/,
     'no module, not guarded: 451');
 $client->quit;
 like($exim->log('main'), qr/unguarded.*gone\.so/, 'and the log says why');
+# The wait of a log line tells what unseen has just told, without a second
+# look: which shows in what was changed between the two.
+sub wait_after
+{
+	my ($key, $between, @arguments) = @_;
+
+	return $exim->expand(join '', $exim->dlfunc('unseen', $key, 600, '', '',
+	    ''), "\${run{$between}{}{}}", $exim->dlfunc('wait', $key,
+	    @arguments));
+}
+my $allow = Tree::build('exigrey') . ' -q -d ' . $exim->spool . '/grey/seen allow';
+my @same = (600, '', '', '');
+# Another second may begin between the two.
+ok((grep { wait_after("said$_", "$allow said$_", @same) eq 'yes600' } 1 .. 5),
+    'wait tells what unseen told');
+is(wait_after('other', "$allow other", 601, '', '', ''), 'yes0',
+    'with another argument it looks');
+is(wait_after('later', "/bin/sh -c '$allow later; sleep 1.1'", @same), 'yes0',
+    'and in another second');
+
 done_testing;
