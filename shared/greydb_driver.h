@@ -16,7 +16,7 @@ enum greydb_mode {
 	GREYDB_READ,
 	GREYDB_WRITE,
 	GREYDB_FRESH, /* write; no record in it is worth more than the new */
-	GREYDB_FILL  /* write many, to a file that nobody else reads */
+	GREYDB_FILL   /* write many, to a file that nobody else reads */
 };
 
 /* A walk: whom to tell of places that cannot be read, and what it met. */

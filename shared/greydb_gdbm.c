@@ -183,10 +183,10 @@ struct handle {
 	struct grey_gdbm_file file; /* its fd is libgdbm's if that is open */
 	enum greydb_mode mode;
 	GDBM_FILE gdbm; /* NULL until it is needed */
-	bool written;      /* something, without libgdbm */
-	bool moved;        /* a bucket may have been */
-	bool stale;        /* libgdbm changed what file says */
-	bool freed;        /* it changed where free space is, and buckets */
+	bool written;   /* something, without libgdbm */
+	bool moved;     /* a bucket may have been */
+	bool stale;     /* libgdbm changed what file says */
+	bool freed;     /* it changed where free space is, and buckets */
 };
 
 static enum grey_status

@@ -18,8 +18,8 @@ struct greydb {
 	int lock;
 	bool batch;
 	unsigned changes; /* in the batch */
-	bool damaged;   /* met in a batch that is not written yet */
-	bool recovered; /* once is enough */
+	bool damaged;     /* met in a batch that is not written yet */
+	bool recovered;   /* once is enough */
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "status.h"
 
 /* A function's name as the linker knows it, where a header renames it too. */
-#define GREY_NAME_OF(function)	 GREY_NAME_OF_2(function)
+#define GREY_NAME_OF(function)   GREY_NAME_OF_2(function)
 #define GREY_NAME_OF_2(function) #function
 
 /* What is wanted of a library. */
