@@ -2,8 +2,6 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_ACTIVATED  3
+#include "notify.h"
+
 #define CONNECTIONS_MAX  4000
-#define IDLE_MAX         3600 /* seconds; Postfix closes after 300 */
-#define DESCRIPTORS_LEFT 32   /* for the database and others */
+#define DRAIN_MAX        10 /* seconds that clients have at the end */
+#define DESCRIPTORS_LEFT 32 /* for the database and others */
 
 struct connection {
 	int in, out;
@@ -40,18 +39,22 @@ struct server {
 	const struct server_protocol *protocol;
 	const int *sockets;
 	int socket_count;
+	int until;      /* -1, or the descriptor whose end ends us */
+	time_t drained; /* 0, or when clients must be done */
 	struct connection **connections;
 	size_t count, most;
 	struct pollfd *polled;
 };
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, hung_up;
 
 static void
-end(int signal_number)
+take_signal(int signal_number)
 {
-	(void)signal_number;
-	ended = 1;
+	if (signal_number == SIGHUP)
+		hung_up = 1;
+	else
+		ended = 1;
 }
 
 void
@@ -96,8 +99,11 @@ connection_new(const struct server_protocol *protocol, int in, int out)
 }
 
 static void
-connection_free(struct connection *connection)
+connection_free(const struct server_protocol *protocol,
+    struct connection *connection)
 {
+	if (protocol->end != NULL)
+		protocol->end(connection->state);
 	free(connection->state);
 	free(connection);
 }
@@ -197,69 +203,8 @@ server_stdio(const struct server_protocol *protocol, struct grey_error *err)
 		polled.events = sends ? POLLOUT : POLLIN;
 		(void)poll(&polled, 1, -1);
 	}
-	connection_free(connection);
+	connection_free(protocol, connection);
 	return GREY_OK;
-}
-
-static bool
-is_served(const struct sockaddr_un *address)
-{
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool served;
-
-	if (fd == -1)
-		return false;
-	served = connect(fd, (const struct sockaddr *)address,
-		     sizeof(*address)) == 0;
-	(void)close(fd);
-	return served;
-}
-
-enum grey_status
-server_socket(const char *path, int *fd_r, struct grey_error *err)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct stat st;
-	int fd;
-
-	if (strlcpy(address.sun_path, path, sizeof(address.sun_path)) >=
-	    sizeof(address.sun_path))
-		return grey_fail(err, GREY_FAILED,
-		    "--socket '%.200s' is longer than %zu bytes", path,
-		    sizeof(address.sun_path) - 1);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return grey_fail(err, GREY_FAILED,
-			    "'%.200s' is there, and no socket", path);
-		if (is_served(&address))
-			return grey_fail(err, GREY_FAILED,
-			    "another server listens at '%.200s'", path);
-		(void)unlink(path);
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
-	    chmod(path, 0666) == -1 || listen(fd, SOMAXCONN) == -1) {
-		grey_error_set(err, "cannot listen at '%.200s': %s", path,
-		    strerror(errno));
-		if (fd != -1)
-			(void)close(fd);
-		return GREY_FAILED;
-	}
-	*fd_r = fd;
-	return GREY_OK;
-}
-
-int
-server_activated(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	long count;
-
-	if (pid == NULL || fds == NULL || strtol(pid, NULL, 10) != getpid())
-		return 0;
-	count = strtol(fds, NULL, 10);
-	return count > 0 && count <= SERVER_SOCKETS ? (int)count : 0;
 }
 
 /* As many connections as there may be descriptors. */
@@ -284,7 +229,7 @@ static void
 close_connection(struct server *server, size_t i)
 {
 	(void)close(server->connections[i]->in);
-	connection_free(server->connections[i]);
+	connection_free(server->protocol, server->connections[i]);
 	server->connections[i] = server->connections[--server->count];
 }
 
@@ -306,8 +251,9 @@ accept_one(struct server *server, int listening)
 }
 
 /*
- * Fills in what to wait for; the listening sockets last, and not at all while
- * there is no room for more.  Returns how many.
+ * Fills in what to wait for; after the connections what ends us, then the
+ * listening sockets, these not at all while there is no room for more.
+ * Returns how many.
  */
 static nfds_t
 fill_polled(struct server *server)
@@ -320,11 +266,34 @@ fill_polled(struct server *server)
 			    .events = server->connections[i]->reply.size > 0 ?
 				POLLOUT :
 				POLLIN };
+	server->polled[n++] =
+	    (struct pollfd){ .fd = server->until, .events = POLLIN };
 	for (int i = 0;
 	     i < server->socket_count && server->count < server->most; i++)
 		server->polled[n++] = (struct pollfd){ .fd = server->sockets[i],
 			.events = POLLIN };
 	return n;
+}
+
+/* From now on nobody may connect; who has may finish. */
+static void
+drain(struct server *server)
+{
+	for (int i = 0; i < server->socket_count; i++)
+		(void)close(server->sockets[i]);
+	server->socket_count = 0;
+	server->until = -1;
+	server->drained = monotonic() + DRAIN_MAX;
+}
+
+/* What comes there means nothing, but its end does. */
+static bool
+is_over(int fd)
+{
+	char ignored[512];
+	const ssize_t n = read(fd, ignored, sizeof(ignored));
+
+	return n == 0 || (n == -1 && !would_wait());
 }
 
 static void
@@ -333,7 +302,7 @@ serve_ready(struct server *server, nfds_t polled)
 	const size_t before = server->count;
 	const time_t now = monotonic();
 
-	for (nfds_t i = before; i < polled; i++)
+	for (nfds_t i = before + 1; i < polled; i++)
 		if (server->polled[i].revents != 0 &&
 		    server->count < server->most)
 			accept_one(server, server->polled[i].fd);
@@ -341,43 +310,83 @@ serve_ready(struct server *server, nfds_t polled)
 	for (size_t i = before; i-- > 0;)
 		if (server->polled[i].revents != 0 ?
 			!serve(server->protocol, server->connections[i]) :
-			now - server->connections[i]->used > IDLE_MAX)
+			now - server->connections[i]->used >
+			    server->protocol->idle)
 			close_connection(server, i);
+	if (server->polled[before].revents != 0 && is_over(server->until))
+		drain(server);
 }
 
 /* Signals end the poll only, never what is being done. */
 static void
 catch_signals(sigset_t *during_poll)
 {
-	struct sigaction action = { .sa_handler = end };
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const size_t count = sizeof(signals) / sizeof(signals[0]);
+	struct sigaction action = { .sa_handler = take_signal };
 	sigset_t blocked;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&blocked);
-	(void)sigaddset(&blocked, SIGTERM);
-	(void)sigaddset(&blocked, SIGINT);
+	for (size_t i = 0; i < count; i++)
+		(void)sigaddset(&blocked, signals[i]);
 	(void)sigprocmask(SIG_BLOCK, &blocked, during_poll);
-	(void)sigdelset(during_poll, SIGTERM);
-	(void)sigdelset(during_poll, SIGINT);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGINT, &action, NULL);
+	for (size_t i = 0; i < count; i++) {
+		(void)sigdelset(during_poll, signals[i]);
+		(void)sigaction(signals[i], &action, NULL);
+	}
+}
+
+static bool
+goes_on(const struct server *server)
+{
+	if (ended)
+		return false;
+	return server->drained == 0 ||
+	    (server->count > 0 && monotonic() < server->drained);
+}
+
+static void
+run(struct server *server)
+{
+	const struct server_protocol *protocol = server->protocol;
+	const struct timespec minute = { .tv_sec = 60 }, second = { 1, 0 };
+	sigset_t during_poll;
+	nfds_t polled;
+
+	catch_signals(&during_poll);
+	if (protocol->ready != NULL)
+		protocol->ready(protocol->arg);
+	notify_systemd("READY=1");
+	while (goes_on(server)) {
+		polled = fill_polled(server);
+		if (ppoll(server->polled, polled,
+			server->drained != 0 ? &second : &minute,
+			&during_poll) >= 0)
+			serve_ready(server, polled);
+		if (hung_up) {
+			hung_up = 0;
+			protocol->reread(protocol->arg);
+		}
+	}
+	notify_systemd("STOPPING=1");
+	while (server->count > 0)
+		close_connection(server, server->count - 1);
 }
 
 enum grey_status
 server_run(const struct server_protocol *protocol, const int *sockets,
-    int count, struct grey_error *err)
+    int count, int until, struct grey_error *err)
 {
-	const struct timespec minute = { .tv_sec = 60 };
 	struct server server = { .protocol = protocol,
 		.sockets = sockets,
 		.socket_count = count,
+		.until = until,
 		.most = connections_most() };
-	sigset_t during_poll;
-	nfds_t polled;
 
 	server.connections = calloc(server.most, sizeof(struct connection *));
 	server.polled =
-	    calloc(server.most + (size_t)count, sizeof(*server.polled));
+	    calloc(server.most + 1 + (size_t)count, sizeof(*server.polled));
 	if (server.connections == NULL || server.polled == NULL) {
 		free(server.connections);
 		free(server.polled);
@@ -385,14 +394,7 @@ server_run(const struct server_protocol *protocol, const int *sockets,
 	}
 	for (int i = 0; i < count; i++)
 		(void)fcntl(sockets[i], F_SETFL, O_NONBLOCK);
-	catch_signals(&during_poll);
-	while (!ended) {
-		polled = fill_polled(&server);
-		if (ppoll(server.polled, polled, &minute, &during_poll) >= 0)
-			serve_ready(&server, polled);
-	}
-	while (server.count > 0)
-		close_connection(&server, server.count - 1);
+	run(&server);
 	free(server.connections);
 	free(server.polled);
 	return GREY_OK;

@@ -7,14 +7,13 @@
 #define EXIGREY_SERVER_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "bytes.h"
 #include "status.h"
 
 #define SERVER_LINE  1024 /* a line is cut there */
 #define SERVER_REPLY 1024
-
-#define SERVER_SOCKETS 16 /* that listen */
 
 /* A reply to one line. */
 struct server_reply {
@@ -31,7 +30,14 @@ struct server_protocol {
 	 */
 	bool (*line)(void *arg, void *state, struct grey_bytes line,
 	    struct server_reply *reply);
+	/* Frees what the state of a connection holds; or NULL. */
+	void (*end)(void *state);
+	/* Called once clients can be served; or NULL. */
+	void (*ready)(void *arg);
+	/* Called at SIGHUP. */
+	void (*reread)(void *arg);
 	void *arg;
+	time_t idle; /* seconds after which a silent client is closed */
 };
 
 /* Puts text behind what is in the reply; what does not fit is left out. */
@@ -46,24 +52,12 @@ enum grey_status
 server_stdio(const struct server_protocol *protocol, struct grey_error *err);
 
 /*
- * Makes a socket of the local domain that listens; one that nobody listens at
- * any more is replaced.  Everybody may connect who gets at the path.
- * Returns GREY_OK with *fd_r, or GREY_FAILED.
- */
-enum grey_status
-server_socket(const char *path, int *fd_r, struct grey_error *err);
-
-/*
- * The sockets that systemd has opened for us (sd_listen_fds(3)): descriptors
- * from 3 on.  Returns how many; 0: none.
- */
-int server_activated(void);
-
-/*
- * Serves count listening sockets until SIGTERM or SIGINT.  Returns GREY_OK, or
- * GREY_FAILED with an error.
+ * Serves count listening sockets until SIGTERM or SIGINT, or until the
+ * descriptor until (-1: none) comes to its end: then the sockets are closed, and
+ * clients have ten seconds to finish.  systemd is told of begin and end.
+ * Returns GREY_OK, or GREY_FAILED with an error.
  */
 enum grey_status server_run(const struct server_protocol *protocol,
-    const int *sockets, int count, struct grey_error *err);
+    const int *sockets, int count, int until, struct grey_error *err);
 
 #endif
