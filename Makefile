@@ -247,7 +247,7 @@ fuzz-targets-if-possible:
 	    $(MAKE) --no-print-directory fuzz-targets
 
 FUZZED_OBJECTS	= $(SHARED_OBJECTS) $(patsubst %,$(BUILD)/objects/exigrey/%.o, \
-		  dump escape moment)
+		  courier dump escape moment)
 $(BUILD)/targets/%: tests/fuzz/%.c $(FUZZED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(COMMAND_CFLAGS) \
@@ -315,6 +315,14 @@ fuzz-policy: deps
 	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
 	EXIGREY_BUILD=$(BUILD) EXIGREY_FUZZ=1000000 \
 	    prove tests/command-policy-server.t
+
+## make fuzz-courier  1,000,000 messages of any kind to exigrey courier: is each
+##                   answered, and does nothing grow? (1 minute)
+.PHONY: fuzz-courier
+fuzz-courier: deps
+	@$(MAKE) --no-print-directory all $(TEST_PROGRAMS)
+	EXIGREY_BUILD=$(BUILD) EXIGREY_FUZZ=1000000 \
+	    prove -v tests/command-courier.t
 
 ## make lint         clang-format, clang-tidy, cppcheck, mandoc, layers
 lint:

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "listen.h"
+#include "message.h"
 #include "options.h"
 #include "postfix.h"
 #include "server.h"
@@ -68,10 +69,11 @@ say_answer(struct service *service, struct postfix_state *state,
 			"",
 		    request->client_address, request->sender,
 		    request->recipient, grey_answer_text(answer, text));
-	if (!answer->pass && !settings->observe)
-		server_say(reply, "action=DEFER_IF_PERMIT %s\n\n",
-		    settings->postfix_message);
-	else if (wants_header(service, state, answer))
+	if (!answer->pass && !settings->observe) {
+		server_say(reply, "action=DEFER_IF_PERMIT ");
+		message_say(reply, settings->postfix_message, answer);
+		server_say(reply, "\n\n");
+	} else if (wants_header(service, state, answer))
 		server_say(reply,
 		    "action=PREPEND X-Greylist: delayed %lld seconds by "
 		    "exigrey " EXIGREY_VERSION "\n\n",
@@ -140,6 +142,7 @@ serve(struct service *service, struct invocation *run, struct grey_error *err)
 		.line = take_line,
 		.reread = service_reread,
 		.arg = service,
+		.ready_fd = -1,
 		.idle = IDLE_MAX };
 	const char *path = option_value(run, "socket");
 	int sockets[LISTEN_MAX];

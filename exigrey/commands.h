@@ -30,6 +30,7 @@
 	ROW(greylist) \
 	ROW(why) \
 	ROW(policy) \
+	ROW(courier) \
 	ROW(trap) \
 	ROW(whitelist) \
 	ROW(config) \

@@ -355,8 +355,8 @@ run(struct server *server)
 	nfds_t polled;
 
 	catch_signals(&during_poll);
-	if (protocol->ready != NULL)
-		protocol->ready(protocol->arg);
+	if (protocol->ready_fd != -1)
+		(void)close(protocol->ready_fd);
 	notify_systemd("READY=1");
 	while (goes_on(server)) {
 		polled = fill_polled(server);

@@ -32,12 +32,11 @@ struct server_protocol {
 	    struct server_reply *reply);
 	/* Frees what the state of a connection holds; or NULL. */
 	void (*end)(void *state);
-	/* Called once clients can be served; or NULL. */
-	void (*ready)(void *arg);
 	/* Called at SIGHUP. */
 	void (*reread)(void *arg);
 	void *arg;
-	time_t idle; /* seconds after which a silent client is closed */
+	int ready_fd; /* closed once clients can be served; or -1 */
+	time_t idle;  /* seconds after which a silent client is closed */
 };
 
 /* Puts text behind what is in the reply; what does not fit is left out. */

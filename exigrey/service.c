@@ -18,26 +18,6 @@ log_line(void *arg, const char *text)
 	complain("%s", text);
 }
 
-void
-service_failed(struct service *service, const char *text)
-{
-	const int64_t now = (int64_t)time(NULL);
-
-	if (strcmp(service->failure, text) == 0 && now >= service->failed &&
-	    now - service->failed < REPEAT_AFTER)
-		return;
-	(void)strlcpy(service->failure, text, sizeof(service->failure));
-	service->failed = now;
-	complain("%s: %s",
-	    service_defers(service) ? "mail is deferred" : "mail passes", text);
-}
-
-bool
-service_defers(const struct service *service)
-{
-	return service->run->config.settings.policy.defer_on_failure;
-}
-
 /* Reads what has changed of the files. */
 static enum grey_status
 refresh(struct service *service, struct grey_dbpath *path,
@@ -57,6 +37,35 @@ refresh(struct service *service, struct grey_dbpath *path,
 		return grey_fail(err, GREY_INVALID, "-d is too long");
 	return grey_settings_path(&settings,
 	    service->has_exim ? service->spool : NULL, path, err);
+}
+
+bool
+service_defers(const struct service *service)
+{
+	return service->run->config.settings.policy.defer_on_failure;
+}
+
+static void
+tell(const struct service *service, const char *text)
+{
+	complain("%s: %s",
+	    service_defers(service) ? "mail is deferred" : "mail passes", text);
+}
+
+void
+service_failed(struct service *service, const char *text)
+{
+	const int64_t now = (int64_t)time(NULL);
+	struct grey_dbpath path;
+
+	/* What becomes of the mail may be another thing by now. */
+	(void)refresh(service, &path, NULL);
+	if (strcmp(service->failure, text) == 0 && now >= service->failed &&
+	    now - service->failed < REPEAT_AFTER)
+		return;
+	(void)strlcpy(service->failure, text, sizeof(service->failure));
+	service->failed = now;
+	tell(service, text);
 }
 
 enum grey_status
@@ -88,10 +97,7 @@ service_reread(void *arg)
 	if (refresh(service, &path, &err) == GREY_OK)
 		complain("the configuration is good");
 	else
-		complain("%s: %s",
-		    service_defers(service) ? "mail is deferred" :
-					      "mail passes",
-		    err.text);
+		tell(service, err.text);
 }
 
 enum grey_status

@@ -264,17 +264,24 @@ out:
 	return status;
 }
 
-/*
- * Takes the next recipient off *list.  One ends at a "," behind its "@": a
- * local part may hold a comma.  Returns false at the end.
- */
+/* Does this come between recipients?  A local part may hold a comma. */
 static bool
-next_recipient(struct grey_bytes *list, struct grey_bytes *one_r)
+is_between(const struct check *check, char c, bool behind_at)
+{
+	if (check->envelope->lines)
+		return c == '\n';
+	return behind_at && (c == ',' || c == ' ' || c == '\n');
+}
+
+/* Takes the next recipient off *list.  Returns false at the end. */
+static bool
+next_recipient(const struct check *check, struct grey_bytes *list,
+    struct grey_bytes *one_r)
 {
 	struct grey_bytes rest = *list;
 	bool at = false;
 
-	while (rest.size > 0 && strchr(" ,\n", rest.data[0]) != NULL) {
+	while (rest.size > 0 && is_between(check, rest.data[0], true)) {
 		rest.data++;
 		rest.size--;
 	}
@@ -282,7 +289,7 @@ next_recipient(struct grey_bytes *list, struct grey_bytes *one_r)
 	for (; one_r->size < rest.size; one_r->size++) {
 		const char c = rest.data[one_r->size];
 
-		if (at && (c == ',' || c == ' ' || c == '\n'))
+		if (is_between(check, c, at))
 			break;
 		at = at || c == '@';
 	}
@@ -333,7 +340,7 @@ judge_recipients(struct check *check, struct grey_error *err)
 	bool is_first = true;
 
 	while (status == GREY_OK &&
-	    (next_recipient(&list, &recipient) || is_first)) {
+	    (next_recipient(check, &list, &recipient) || is_first)) {
 		if (is_listed(check, recipient, &listed))
 			continue;
 		status = judge_recipient(check, recipient, is_first, err);
@@ -358,7 +365,7 @@ judge_whitelists(struct check *check)
 		check->name, listed) ||
 	    grey_whitelist_sender(check->whitelist, check->sender, listed))
 		return true;
-	while (next_recipient(&list, &recipient) || is_first) {
+	while (next_recipient(check, &list, &recipient) || is_first) {
 		if (!is_listed(check, recipient, listed)) {
 			check->answer = (struct grey_answer){ .pass = false };
 			return false;

@@ -23,6 +23,7 @@ struct grey_envelope {
 	struct grey_bytes name;       /* its verified name, or empty */
 	struct grey_bytes sender;     /* empty: the null sender */
 	struct grey_bytes recipients; /* one, or several with "," between */
+	bool lines;                   /* there is a newline between instead */
 	int64_t now;                  /* seconds since 1970 */
 	bool dry_run;                 /* decide, but store nothing */
 };

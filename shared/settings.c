@@ -61,6 +61,11 @@ static const struct grey_setting postfix_settings[] = {
 	{ .name = NULL },
 };
 
+static const struct grey_setting courier_settings[] = {
+	{ "message", GREY_SETTING_STRING, PLACE(courier_message) },
+	{ .name = NULL },
+};
+
 #undef PLACE
 
 const struct grey_section grey_sections[] = {
@@ -69,6 +74,7 @@ const struct grey_section grey_sections[] = {
 	    offsetof(struct grey_settings, policy) },
 	{ "whitelist", whitelist_settings, 0 },
 	{ "postfix", postfix_settings, 0 },
+	{ "courier", courier_settings, 0 },
 	{ "trap", trap_settings, 0 },
 	{ NULL, NULL, 0 },
 };
@@ -84,6 +90,7 @@ grey_settings_default(void)
 		.autowhitelist = 5,
 		.db = "greylist",
 		.postfix_message = "4.2.0 Greylisted, please try again later",
+		.courier_message = "4.7.1 Greylisted, please try again later",
 		.trap = { .expire = 86400,
 		    .suspect_tuples = 5,
 		    .max_domains = 3,

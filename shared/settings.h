@@ -48,6 +48,7 @@ struct grey_settings {
 	char keys[GREY_SETTING_TEXT];
 	char postfix_message[GREY_SETTING_TEXT]; /* of a deferral */
 	bool postfix_header; /* X-Greylist at a first pass */
+	char courier_message[GREY_SETTING_TEXT];
 	struct grey_trap_settings trap;
 };
 
