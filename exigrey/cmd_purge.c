@@ -18,7 +18,8 @@ run_purge(struct invocation *run)
 {
 	const struct greydb_settings settings = database_settings(run, false);
 	struct sweep sweep = { .match = is_expired,
-		.dry_run = option_given(run, "dry-run") };
+		.dry_run = option_given(run, "dry-run"),
+		.loose = true };
 	struct grey_error err;
 	enum grey_status status;
 

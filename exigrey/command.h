@@ -75,6 +75,7 @@ struct invocation {
 	FILE *input;          /* import's */
 	int64_t expected;     /* records, see greydb.h */
 	bool fresh;           /* see there too */
+	bool loose;           /* and there */
 	bool sync;            /* what is written is to be on the disk */
 };
 

@@ -127,6 +127,7 @@ database_settings(const struct invocation *run, bool create)
 		.now = run->now,
 		.create = create,
 		.expected = run->expected,
+		.loose = run->loose,
 		.fresh = run->fresh,
 		.sync = run->sync };
 }

@@ -119,8 +119,16 @@ sweep_database(struct invocation *run, struct sweep *sweep,
 	struct sweeping sweeping = { .run = run, .sweep = sweep };
 	enum grey_status status;
 
+	run->loose = sweep->loose && !sweep->dry_run;
 	status = scan_database(run, &sweep->policy, visit, &sweeping,
 	    &sweep->found, err);
+	if (status == GREY_DAMAGED && run->loose) {
+		/* It changed while it was copied, or is damaged. */
+		run->loose = false;
+		status = scan_database(run, &sweep->policy, visit, &sweeping,
+		    &sweep->found, err);
+	}
+	run->loose = false;
 	if (status == GREY_OK)
 		status = delete_batch(&sweeping, err);
 	forget_keys(&sweeping);

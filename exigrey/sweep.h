@@ -19,6 +19,7 @@ struct sweep {
 	sweep_match_fn *match;
 	void *arg;
 	bool dry_run; /* count, but delete nothing */
+	bool loose;   /* what changes meanwhile is left to the next sweep */
 	struct scan_counts found;
 	int64_t never_passed; /* deleted, by kind */
 	int64_t passed;

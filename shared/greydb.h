@@ -32,6 +32,7 @@ struct greydb_settings {
 	bool create;      /* make a database that is missing */
 	bool read_only;   /* greydb_peek: nothing is written or recovered */
 	int64_t expected; /* records that it will have; 0: not known */
+	bool loose;       /* of a snapshot: see there */
 	bool fresh;       /* had no records: a power loss costs new ones only */
 };
 

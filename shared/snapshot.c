@@ -135,10 +135,11 @@ rehearse(const struct grey_directory *directory, const char *name,
 
 /*
  * Copies the file if its lock shows that nothing is to be recovered, or with
- * as_it_is all the same.  Returns GREY_DAMAGED if something is.
+ * as_it_is all the same; loose, the rehearsed copy will do.  Returns
+ * GREY_DAMAGED if something is.
  */
 static enum grey_status
-copy_sound(struct grey_session *session, int lock, bool as_it_is,
+copy_sound(struct grey_session *session, int lock, bool as_it_is, bool loose,
     const struct grey_directory *directory, const struct grey_dbpath *path,
     struct grey_snapshot *snapshot, struct grey_error *err)
 {
@@ -159,8 +160,10 @@ copy_sound(struct grey_session *session, int lock, bool as_it_is,
 	if (status != GREY_OK)
 		return status;
 	snapshot->driver = greydb_driver_of(fd, path, err);
-	status = snapshot->driver != NULL ? copy(fd, snapshot->fd, err) :
-					    GREY_INVALID;
+	if (snapshot->driver == NULL)
+		status = GREY_INVALID;
+	else if (!loose)
+		status = copy(fd, snapshot->fd, err);
 	if (status == GREY_OK && snapshot->driver->records != NULL &&
 	    snapshot->driver->records(fd) >= 0)
 		snapshot->records = snapshot->driver->records(fd);
@@ -191,8 +194,8 @@ take(struct grey_session *session, const struct grey_dbpath *path,
 		status = grey_lock_acquire(session, path, &directory,
 		    GREY_LOCK_SHARED, settings->timeout, &lock, err);
 	if (status == GREY_OK)
-		status = copy_sound(session, lock, as_it_is, &directory, path,
-		    snapshot, err);
+		status = copy_sound(session, lock, as_it_is, settings->loose,
+		    &directory, path, snapshot, err);
 	grey_lock_release(&lock);
 	(void)close(directory.fd);
 	return status == GREY_OK || status == GREY_NOT_FOUND ||

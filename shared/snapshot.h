@@ -19,7 +19,10 @@ typedef enum grey_status greydb_visit_fn(void *arg, struct grey_bytes key,
     struct grey_bytes value, struct grey_error *err);
 
 /*
- * Takes a snapshot; settings->create is ignored.
+ * Takes a snapshot; settings->create is ignored.  With settings->loose the
+ * copy is made without the lock, and no mail waits for it: what is stored or
+ * deleted meanwhile may be missed or visited twice, and a walk may find damage
+ * where there is none.
  * Returns GREY_OK with *snapshot_r, or as greydb_open.
  */
 enum grey_status grey_snapshot_open(struct grey_session *session,
