@@ -29,6 +29,9 @@ SKIP: {
 	    for qw(calls processes);
 }
 
+$text = `$bench/domains 200 2>&1`;
+like($text, qr/^200 domains: [\d.]+ s.*^200 ok$/ms, 'domains: each was asked for');
+
 $text = `$bench/commands 2000 2>&1`;
 is($?, 0, 'bench-commands runs') or diag($text);
 like($text, qr/^purge of half +[\d.]+ s .* \d+ *$/m, 'it tells of a purge');
