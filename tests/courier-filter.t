@@ -105,6 +105,22 @@ $courier->start_filters;
 like(mail(@mail), qr/^250 /, 'started again: known mail is accepted');
 like(mail('127.0.2.2', @mail[1, 2]), $later, 'and new mail put off');
 
+# Switched off and on while courierfilter runs, as filterctl does it.
+my $active = "$root/etc/courier/filters/active/exigrey";
+rename($active, "$root/tmp/exigrey") or die "rename: $!";
+$courier->restart_filters;
+ok(Command::wait_until(sub { !-e "$root/var/lib/courier/allfilters/exigrey" }),
+    'switched off: no socket');
+is(scalar(filter()), 0, 'and no process');
+like(mail('127.0.2.2', @mail[1, 2], 'off@example.org'), qr/^250 /,
+    'mail passes unasked');
+rename("$root/tmp/exigrey", $active) or die "rename: $!";
+$courier->restart_filters;
+ok(Command::wait_until(sub { -S "$root/var/lib/courier/allfilters/exigrey" }),
+    'switched on again');
+like(mail('127.0.2.2', @mail[1, 2], 'off@example.org'), $later,
+    'new mail is put off');
+
 # By courierfilter it is stopped, too.
 $courier->stop_filters;
 is(scalar(filter()), 0, 'courierfilter stop: it has ended');

@@ -172,6 +172,15 @@ sub stop
 	$self->SUPER::stop;
 }
 
+# Has courierfilter look at what is active.
+sub restart_filters
+{
+	my ($self) = @_;
+
+	system($self->in_root("$libexec/courierfilter", 'restart')) == 0 ||
+	    croak 'courierfilter does not restart';
+}
+
 # The processes that run in there: pairs of id and command line.
 sub processes
 {
