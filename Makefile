@@ -67,6 +67,10 @@ UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
 		  $(filter-out $(if $(HAS_BERKELEY),,%/bdb.c), \
 		  $(wildcard tests/unit/*.c)))
 $(BUILD)/tests/bdb.t: TEST_LIBS = -ldb-5.3
+# What these test is the command's.
+COMMAND_TESTS	= $(patsubst %,$(BUILD)/tests/%.t,mailbox)
+$(COMMAND_TESTS): TEST_CFLAGS = $(COMMAND_CFLAGS)
+$(COMMAND_TESTS): TEST_LIBS = $(COMMAND_LIBS)
 # These run for each kind of database: NAME-bdb.t is the same program.
 BERKELEY_TESTS	= $(if $(HAS_BERKELEY),$(patsubst %,$(BUILD)/tests/%-bdb.t, \
 		  greydb killed kill_random concurrent))
@@ -140,7 +144,8 @@ $(BUILD)/tests/%-bdb.t: $(BUILD)/tests/%.t
 
 $(BUILD)/tests/%.t: tests/unit/%.c $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wl,--export-dynamic $(LDFLAGS) -o $@ $< \
+	$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -Wl,--export-dynamic $(LDFLAGS) \
+	    -o $@ $< \
 	    $(SHARED_OBJECTS) -lcmocka -lgdbm $(TEST_LIBS)
 
 $(BUILD)/tests/%: tests/programs/%.c $(SHARED_OBJECTS)

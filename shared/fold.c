@@ -63,6 +63,27 @@ find(const struct local *local, size_t from, char c)
 }
 
 /*
+ * Takes the dots away that a cut has left at the start or the end: an address
+ * stays one (RFC 5321's Dot-string).
+ */
+static void
+trim_start(struct local *local)
+{
+	size_t dots = 0;
+
+	while (dots < local->size && local->text[dots] == '.')
+		dots++;
+	replace(local, 0, dots, "");
+}
+
+static void
+trim_end(struct local *local)
+{
+	while (local->size > 0 && local->text[local->size - 1] == '.')
+		local->size--;
+}
+
+/*
  * prvs=TAG=user (draft-levine-smtp-batv), prvs=user/TAG (as some wrote it
  * before), btv1==TAG==user (Barracuda), msprvs1=TAG=user (SparkPost).
  */
@@ -81,12 +102,14 @@ fold_batv(struct local *local)
 		end += btv1 && local->text[end + 1] == '=' ? 2 : 1;
 		if (end < local->size)
 			replace(local, 0, end, "");
+		trim_start(local);
 		return;
 	}
 	end = find(local, tag, '/');
-	if (end > tag && end < local->size) {
+	if (end > tag && end < local->size && local->text[tag] != '.') {
 		local->size = end;
 		replace(local, 0, tag, "");
+		trim_end(local);
 	}
 }
 
@@ -179,8 +202,10 @@ fold_extension(struct local *local)
 {
 	const size_t plus = find(local, 1, '+');
 
-	if (local->size > 0 && plus < local->size)
-		local->size = plus;
+	if (local->size == 0 || plus == local->size)
+		return;
+	local->size = plus;
+	trim_end(local);
 }
 
 /* What a token, a run of letters, digits and "#", consists of. */
@@ -283,7 +308,9 @@ grey_fold_sender(struct grey_bytes sender, struct grey_bytes recipient,
 	    sender.size == 0 ? NULL : memrchr(sender.data, '@', sender.size);
 	size_t domain;
 
-	if (sender.size > GREY_FOLD_MAX || sender.size == 0)
+	/* A quoted local part is nobody's tag, and must keep its quotes. */
+	if (sender.size > GREY_FOLD_MAX || sender.size == 0 ||
+	    sender.data[0] == '"')
 		return sender;
 	local.size = at == NULL ? sender.size : (size_t)(at - sender.data);
 	domain = sender.size - local.size;

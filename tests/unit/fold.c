@@ -18,6 +18,7 @@ static const struct {
 	{ "+plus@example.com", "+plus@example.com" },
 	{ "mailer-daemon@example.com", "mailer-daemon@example.com" },
 	{ "\"a b\"@example.com", "\"a b\"@example.com" },
+	{ "\"a+b 12\"@example.com", "\"a+b 12\"@example.com" },
 	{ "a@b@example.com", "a@b@example.com" },
 	{ "@example.com", "@example.com" },
 	{ "alice@", "alice@" },
@@ -32,6 +33,9 @@ static const struct {
 	    "bounces-#@example.com" },
 	{ "prvs=2084b8d7f9=prvs=1585abcdef=alice@example.com",
 	    "alice@example.com" },
+	{ "prvs=2084b8d7f9=.a@example.com", "a@example.com" },
+	{ "prvs=a./0123abcdef@example.com", "a@example.com" },
+	{ "a.+news@example.com", "a@example.com" },
 	{ "prvs=@example.com", "prvs=@example.com" },
 	{ "prvs=2084b8d7f9=@example.com", "prvs=#=@example.com" },
 	/* SRS: HASH and day change */
