@@ -67,6 +67,19 @@ print_all(const struct invocation *run)
 	print_settings(run);
 }
 
+/* As 'trap scan' reads it. */
+static enum grey_status
+read_trap_recipients(const struct invocation *run, struct grey_error *err)
+{
+	struct grey_whitelist_file file = { .was_read = false };
+	enum grey_status status;
+
+	status = grey_expressions_read(&file, "trap_recipients",
+	    run->config.settings.trap.trap_recipients, tell_mistake, NULL, err);
+	grey_expressions_free(&file);
+	return status;
+}
+
 static int
 run_config(struct invocation *run)
 {
@@ -74,6 +87,8 @@ run_config(struct invocation *run)
 	enum grey_status status;
 
 	status = configured_read(run, tell_mistake, NULL, &err);
+	if (status == GREY_OK)
+		status = read_trap_recipients(run, &err);
 	if (status == GREY_FAILED)
 		complain("%s", err.text);
 	if (status != GREY_OK)

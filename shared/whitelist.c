@@ -13,14 +13,15 @@
 /* A file while it is read. */
 struct reading {
 	struct grey_whitelist_file *file;
+	const char *what; /* it is, for messages */
 	enum grey_list list;
 	int line;
 	grey_mistake_fn *mistake;
 	void *arg;
 };
 
-static void
-file_free(struct grey_whitelist_file *file)
+void
+grey_expressions_free(struct grey_whitelist_file *file)
 {
 	grey_netlist_free(&file->networks);
 	grey_namelist_free(&file->names);
@@ -34,7 +35,7 @@ void
 grey_whitelist_free(struct grey_whitelist *whitelist)
 {
 	for (size_t i = 0; i < GREY_LISTS; i++)
-		file_free(&whitelist->files[i]);
+		grey_expressions_free(&whitelist->files[i]);
 }
 
 static void
@@ -200,13 +201,13 @@ read_file(struct reading *reading, const char *name, const struct stat *now,
 	enum grey_status status;
 	FILE *from;
 
-	file_free(file);
+	grey_expressions_free(file);
 	file->stat = *now;
 	(void)snprintf(file->file, sizeof(file->file), "%s", name);
 	from = S_ISREG(now->st_mode) ? fopen(name, "re") : NULL;
 	if (from == NULL)
 		return grey_fail(err, GREY_FAILED,
-		    "cannot open whitelist '%.255s': %s", name,
+		    "cannot open %s '%.255s': %s", reading->what, name,
 		    S_ISREG(now->st_mode) ? strerror(errno) : "it is no file");
 	status = read_lines(reading, from, err);
 	(void)fclose(from);
@@ -224,12 +225,12 @@ refresh(struct reading *reading, const char *name, struct grey_error *err)
 
 	if (name[0] == '\0') {
 		if (file->file[0] != '\0')
-			file_free(file);
+			grey_expressions_free(file);
 		return GREY_OK;
 	}
 	if (stat(name, &now) == -1)
 		return grey_fail(err, GREY_FAILED,
-		    "cannot open whitelist '%.255s': %s", name,
+		    "cannot open %s '%.255s': %s", reading->what, name,
 		    strerror(errno));
 	if (!file->was_read || strcmp(file->file, name) != 0 ||
 	    !grey_stat_same(&file->stat, &now)) {
@@ -258,6 +259,7 @@ grey_whitelist_read(struct grey_whitelist *whitelist,
 
 	for (size_t i = 0; i < GREY_LISTS; i++) {
 		struct reading reading = { .file = &whitelist->files[i],
+			.what = "whitelist",
 			.list = (enum grey_list)i,
 			.mistake = mistake,
 			.arg = arg };
@@ -271,9 +273,23 @@ grey_whitelist_read(struct grey_whitelist *whitelist,
 	return worst;
 }
 
-/* The line of the first expression that matches; 0: none. */
-static int
-find_regex(const struct grey_whitelist_file *file, struct grey_bytes text)
+enum grey_status
+grey_expressions_read(struct grey_whitelist_file *file, const char *what,
+    const char *name, grey_mistake_fn *mistake, void *arg,
+    struct grey_error *err)
+{
+	struct reading reading = { .file = file,
+		.what = what,
+		.list = GREY_LIST_KEYS,
+		.mistake = mistake,
+		.arg = arg };
+
+	return refresh(&reading, name, err);
+}
+
+int
+grey_expressions_find(const struct grey_whitelist_file *file,
+    struct grey_bytes text)
 {
 	for (size_t i = 0; i < file->regex_count; i++)
 		if (grey_regex_matches(file->regexes[i].regex, text))
@@ -286,7 +302,7 @@ find_address(const struct grey_whitelist_file *file, struct grey_bytes address)
 {
 	const int line = grey_namelist_find(&file->names, address);
 
-	return line != 0 ? line : find_regex(file, address);
+	return line != 0 ? line : grey_expressions_find(file, address);
 }
 
 static bool
@@ -336,7 +352,8 @@ find_key(const struct grey_whitelist_file *file,
 	    recipient.size > 0 ? recipient.data : "");
 	if (n < 0 || (size_t)n >= sizeof(key))
 		return 0;
-	return find_regex(file, (struct grey_bytes){ key, (size_t)n });
+	return grey_expressions_find(file,
+	    (struct grey_bytes){ key, (size_t)n });
 }
 
 bool

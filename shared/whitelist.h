@@ -78,4 +78,19 @@ const char *grey_list_name(enum grey_list list);
 
 void grey_whitelist_free(struct grey_whitelist *whitelist);
 
+/*
+ * The same for a file with an expression on each line, whatever it is for;
+ * what names that in messages.  name "": there is none, and nothing matches.
+ * Returns as grey_whitelist_read.
+ */
+enum grey_status grey_expressions_read(struct grey_whitelist_file *file,
+    const char *what, const char *name, grey_mistake_fn *mistake, void *arg,
+    struct grey_error *err);
+
+/* Returns the line of the first expression that matches; 0: none. */
+int grey_expressions_find(const struct grey_whitelist_file *file,
+    struct grey_bytes text);
+
+void grey_expressions_free(struct grey_whitelist_file *file);
+
 #endif
