@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "notify.h"
+#include "signals.h"
 
 #define CONNECTIONS_MAX  4000
 #define DRAIN_MAX        10 /* seconds that clients have at the end */
@@ -45,17 +46,6 @@ struct server {
 	size_t count, most;
 	struct pollfd *polled;
 };
-
-static volatile sig_atomic_t ended, hung_up;
-
-static void
-take_signal(int signal_number)
-{
-	if (signal_number == SIGHUP)
-		hung_up = 1;
-	else
-		ended = 1;
-}
 
 void
 server_say(struct server_reply *reply, const char *format, ...)
@@ -317,30 +307,10 @@ serve_ready(struct server *server, nfds_t polled)
 		drain(server);
 }
 
-/* Signals end the poll only, never what is being done. */
-static void
-catch_signals(sigset_t *during_poll)
-{
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	const size_t count = sizeof(signals) / sizeof(signals[0]);
-	struct sigaction action = { .sa_handler = take_signal };
-	sigset_t blocked;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)sigemptyset(&blocked);
-	for (size_t i = 0; i < count; i++)
-		(void)sigaddset(&blocked, signals[i]);
-	(void)sigprocmask(SIG_BLOCK, &blocked, during_poll);
-	for (size_t i = 0; i < count; i++) {
-		(void)sigdelset(during_poll, signals[i]);
-		(void)sigaction(signals[i], &action, NULL);
-	}
-}
-
 static bool
 goes_on(const struct server *server)
 {
-	if (ended)
+	if (signals_ended())
 		return false;
 	return server->drained == 0 ||
 	    (server->count > 0 && monotonic() < server->drained);
@@ -354,7 +324,7 @@ run(struct server *server)
 	sigset_t during_poll;
 	nfds_t polled;
 
-	catch_signals(&during_poll);
+	signals_catch(&during_poll);
 	if (protocol->ready_fd != -1)
 		(void)close(protocol->ready_fd);
 	notify_systemd("READY=1");
@@ -364,10 +334,8 @@ run(struct server *server)
 			server->drained != 0 ? &second : &minute,
 			&during_poll) >= 0)
 			serve_ready(server, polled);
-		if (hung_up) {
-			hung_up = 0;
+		if (signals_hung_up())
 			protocol->reread(protocol->arg);
-		}
 	}
 	notify_systemd("STOPPING=1");
 	while (server->count > 0)
