@@ -133,7 +133,7 @@ run_complete(struct invocation *run)
 	if (word[0] == '-')
 		offer_options(command, word);
 	else if (command == &command_trap && strcmp(before, "trap") == 0)
-		offer_words("add delete list", word);
+		offer_words("add delete list scan", word);
 	else if (command == NULL ||
 	    (strcmp(command->name, "help") == 0 && run->argc == 2))
 		offer_commands(word);

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "trap.h"
 #include "trap_list.h"
+#include "trap_scan.h"
 #include "trust.h"
 
 /* What may follow 'trap'. */
@@ -52,9 +53,7 @@ read_expires(const struct invocation *run, int64_t *expires_r,
 {
 	enum grey_status status;
 
-	if (__builtin_add_overflow(run->now, run->config.settings.trap.expire,
-		expires_r))
-		*expires_r = INT64_MAX;
+	*expires_r = trap_end(run);
 	status = option_moment(run, "expires", expires_r, err);
 	if (status == GREY_OK && *expires_r <= run->now)
 		status = grey_fail(err, GREY_INVALID,
@@ -187,6 +186,7 @@ static const struct action actions[] = {
 	{ "add", run_add, 1, -1, " expires note dry-run " },
 	{ "delete", run_delete, 1, -1, " dry-run " },
 	{ "list", run_list, 0, -1, " " },
+	{ "scan", trap_scan, 0, 0, " every dry-run " },
 	{ .name = NULL },
 };
 
@@ -195,7 +195,9 @@ static const struct option_row trap_options[] = {
 	    "add: until then: +2h, 2026-11-21, '2026-11-21 10:00', seconds "
 	    "since 1970; without it for the time 'expire' of exigrey.conf" },
 	{ "note", 0, "TEXT", "add: why; 'list' shows it" },
-	{ "dry-run", 'n', NULL, "add, delete: say what would be done" },
+	{ "every", 0, "DURATION",
+	    "scan: again and again, so long after each other, until SIGTERM" },
+	{ "dry-run", 'n', NULL, "add, delete, scan: say what would be done" },
 	{ NULL, 0, NULL, NULL }
 };
 
@@ -265,7 +267,7 @@ const struct command command_trap = {
 	.max = -1,
 	.needs = NEEDS_DATABASE | TAKES_FORMAT | USES_POLICY,
 	.options = trap_options,
-	.usage = "add|delete|list [ADDRESS...] [--expires T] [--note TEXT]",
+	.usage = "add|delete|list [ADDRESS...] | scan [--every D] [--dry-run]",
 	.summary = "defer all mail of a client for a while",
 	.help =
 	    "A trapped client is deferred until its trap ends, whatever else "
@@ -275,7 +277,12 @@ const struct command command_trap = {
 	    "lets it go. 'list' shows who is trapped, or those of ADDRESS "
 	    "that are; tab gives client, trapped, expires, note, with times "
 	    "in seconds since 1970.\n\n"
+	    "'scan' looks through all mail that waits, and traps those clients "
+	    "that look like spammers, by section trap of exigrey.conf; see "
+	    "with --dry-run first whom. Those whose mail has passed are left "
+	    "alone.\n\n"
 	    "    exigrey trap add 192.0.2.7 --expires +7d --note 'dictionary "
 	    "attack'\n"
-	    "    exigrey trap list\n",
+	    "    exigrey trap list\n"
+	    "    exigrey trap scan --dry-run\n",
 };

@@ -20,7 +20,7 @@ complain_to_syslog(void)
 }
 
 static void
-log_text(const char *text)
+log_text(int level, const char *text)
 {
 	char *line = NULL;
 	size_t size;
@@ -30,7 +30,7 @@ log_text(const char *text)
 		return;
 	escape_message(memory, text);
 	if (fclose(memory) == 0)
-		syslog(LOG_MAIL | LOG_WARNING, "%s", line);
+		syslog(LOG_MAIL | level, "%s", line);
 	free(line);
 }
 
@@ -55,11 +55,27 @@ complain(const char *format, ...)
 	length = vasprintf(&text, format, ap);
 	va_end(ap);
 	if (to_syslog && length != -1)
-		log_text(text);
+		log_text(LOG_WARNING, text);
 	else
 		print_text(length != -1 ? text : "");
 	if (length != -1)
 		free(text);
+}
+
+void
+complain_syslog(int level, const char *format, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int length;
+
+	va_start(ap, format);
+	length = vasprintf(&text, format, ap);
+	va_end(ap);
+	if (length == -1)
+		return;
+	log_text(level, text);
+	free(text);
 }
 
 void

@@ -12,7 +12,11 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* From now on what is said goes to syslog (mail, warning) instead. */
 void complain_to_syslog(void);
 
-/* The same about bytes, an item or a key, which are quoted first. */
+/* Says it to syslog only, with that level (LOG_INFO ...). */
+void complain_syslog(int level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* As complain, about bytes, an item or a key, which are quoted first. */
 void complain_about(struct grey_bytes what, const char *text);
 
 #endif

@@ -137,6 +137,17 @@ trap_batch(struct trapping *trapping, size_t count, struct grey_error *err)
 	return GREY_OK;
 }
 
+int64_t
+trap_end(const struct invocation *run)
+{
+	int64_t end;
+
+	return __builtin_add_overflow(run->now,
+		   run->config.settings.trap.expire, &end) ?
+	    INT64_MAX :
+	    end;
+}
+
 enum grey_status
 trap_clients(struct invocation *run, struct trap *traps, size_t count,
     const struct trap_order *order, struct grey_error *err)

@@ -45,6 +45,9 @@ struct trap_order {
 	bool dry_run; /* look, but store nothing; then traps may be repeated */
 };
 
+/* When a trap of now ends, in seconds since 1970, if nothing else is said. */
+int64_t trap_end(const struct invocation *run);
+
 /*
  * Traps clients, each judged again under the lock, BATCH_MAX at a time, and
  * tells each one's outcome.  run: USES_POLICY, its database begun; its -d, its

@@ -43,7 +43,7 @@ is(offers('exigrey', 'list', '--data'), '--database', 'one of all');
 is(offers('exigrey', 'list', '--sort', 'c'), 'count created', 'its value');
 is(offers('exigrey', 'list', '--state', 'k'), 'kept', 'and a state');
 is(offers('exigrey', 'list', '--state', 't'), 'trapped', 'another state');
-is(offers('exigrey', 'trap', ''), 'add delete list', 'what follows trap');
+is(offers('exigrey', 'trap', ''), 'add delete list scan', 'what follows trap');
 is(offers('exigrey', 'trap', 'add', '--ex'), '--expires', 'and its options');
 is(offers(@db, 'trap', 'delete', '19'), '192.0.2.1', 'and items');
 is(offers(@db, 'show', '19'), '192.0.2.1', 'an item');
