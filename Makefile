@@ -321,6 +321,12 @@ bench-domains: deps
 	@$(MAKE) --no-print-directory $(BUILD)/tests/domains
 	@EXIGREY_BUILD=$(BUILD) tests/bench/domains $(DOMAINS)
 
+## make bench-trap   what trap scan costs on a million records that wait (1 minute)
+.PHONY: bench-trap
+bench-trap: deps
+	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	@EXIGREY_BUILD=$(BUILD) tests/bench/trap $(RECORDS)
+
 ## make bench-whitelist  what a look-up costs in a whitelist of 100,000 networks
 .PHONY: bench-whitelist
 bench-whitelist: deps

@@ -36,6 +36,12 @@ $text = `$bench/commands 2000 2>&1`;
 is($?, 0, 'bench-commands runs') or diag($text);
 like($text, qr/^purge of half +[\d.]+ s .* \d+ *$/m, 'it tells of a purge');
 
+$text = `$bench/trap 2000 2>&1`;
+is($?, 0, 'bench-trap runs') or diag($text);
+like($text, qr/^trap scan +[\d.]+ s +[\d.]+ MiB +[\d.]+ ms .* 0 +\d+$/m,
+    'it tells of a scan');
+like($text, qr/^trapped: 4 of 4 /m, 'who is to be trapped is');
+
 $text = `$bench/smtp --quick --out $dir 2>&1`;
 is($?, 0, 'bench-smtp runs') or diag($text);
 like($text, qr/^  ours +\d+  [\d.]+ \([\d.]+-[\d.]+\) .*  0$/m,
