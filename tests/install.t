@@ -55,7 +55,8 @@ is(run('install', $build, $destdir, @places), '', 'install is silent');
 is(join("\n", files_below($destdir)), join("\n", sort
     '/etc/cron.d/exigrey', '/usr/lib/exigrey/exigrey.so',
     '/usr/lib/systemd/system/exigrey-purge.service',
-    '/usr/lib/systemd/system/exigrey-purge.timer', '/usr/sbin/exigrey',
+    '/usr/lib/systemd/system/exigrey-purge.timer',
+    '/usr/lib/systemd/system/exigrey-trap.service', '/usr/sbin/exigrey',
     '/usr/share/bash-completion/completions/exigrey', @pages), 'what is installed');
 for my $file (files_below($destdir)) {
 	my $mode = $file eq '/usr/sbin/exigrey' ? 0755 : 0644;
@@ -67,19 +68,24 @@ is(Tree::slurp("$destdir/usr/lib/exigrey/exigrey.so"),
     Tree::slurp("$build/exigrey.so"), 'the module, byte for byte');
 like(Tree::slurp("$destdir/etc/cron.d/exigrey"),
     qr(\|\| /usr/sbin/exigrey purge), 'cron: the path');
-my $service = Tree::slurp("$destdir$places[3]/exigrey-purge.service");
-like($service, qr(^ExecStart=/usr/sbin/exigrey purge)m, 'unit: the path');
+for my $unit ([purge => 'purge'], [trap => 'trap scan -q --every 10m']) {
+	my ($name, $command) = @$unit;
+	my $service =
+	    Tree::slurp("$destdir$places[3]/exigrey-$name.service");
 
-SKIP: {
-	skip 'no systemd-analyze', 1
-	    if system('command -v systemd-analyze >/dev/null') != 0;
-	# It looks for the program: one that is there.
-	put("$temporary/exigrey-purge.service",
-	    $service =~ s(/usr/sbin/exigrey)(/bin/true)r);
-	my $said = `systemd-analyze verify --man=no \\
-	    $temporary/exigrey-purge.service 2>&1`;
-	is(join('', grep { /exigrey/ } split /^/, $said), '',
-	    'systemd-analyze verify');
+	like($service, qr(^ExecStart=/usr/sbin/exigrey \Q$command\E)m,
+	    "unit $name: the path");
+	SKIP: {
+		skip 'no systemd-analyze', 1
+		    if system('command -v systemd-analyze >/dev/null') != 0;
+		# It looks for the program: one that is there.
+		put("$temporary/exigrey-$name.service",
+		    $service =~ s(/usr/sbin/exigrey)(/bin/true)gr);
+		my $said = `systemd-analyze verify --man=no \\
+		    $temporary/exigrey-$name.service 2>&1`;
+		is(join('', grep { /exigrey/ } split /^/, $said), '',
+		    "unit $name: systemd-analyze verify");
+	}
 }
 
 my $module = "$destdir/usr/lib/exigrey/exigrey.so";
