@@ -156,11 +156,12 @@ $(BUILD)/tests/%.so: tests/preload/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) -shared $(ALL_CFLAGS) -fno-sanitize=all $(LDFLAGS) -o $@ $< -ldl
 
-$(BUILD)/tests/domains: tests/programs/domains.c \
-    $(BUILD)/objects/exigrey/domains.o $(SHARED_OBJECTS)
+DOMAINS_OBJECTS	= $(patsubst %,$(BUILD)/objects/exigrey/%.o,domains signals)
+$(BUILD)/tests/domains: tests/programs/domains.c $(DOMAINS_OBJECTS) \
+    $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Iexigrey -o $@ $< \
-	    $(BUILD)/objects/exigrey/domains.o $(SHARED_OBJECTS) -lcares
+	    $(DOMAINS_OBJECTS) $(SHARED_OBJECTS) -lcares
 
 $(BUILD)/tests/stress: $(STRESS_OBJECTS) $(SHARED_OBJECTS)
 	@mkdir -p $(@D)

@@ -13,6 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signals.h"
+
+#define HEADER_SIZE 12 /* of a reply (RFC 1035, section 4.1.1) */
+#define FLAGS       2  /* of its bytes: where they are */
+#define HAS_AA      0x04
+#define HAS_RA      0x80 /* in the next byte */
+
 /* Tries for one query.  The second may take twice as long as the first. */
 #define TRIES      2
 #define TRIES_TAKE 3
@@ -59,6 +66,27 @@ ask(struct query *query, int type, ares_callback callback)
 }
 
 /*
+ * Is it the word of a server that knows, or that asks those who do?  Others
+ * refer to who may know, and that looks like a reply without records.
+ */
+static bool
+is_authentic(const unsigned char *reply, int size)
+{
+	return reply != NULL && size >= HEADER_SIZE &&
+	    ((reply[FLAGS] & HAS_AA) != 0 || (reply[FLAGS + 1] & HAS_RA) != 0);
+}
+
+/* The status of a reply, but of a referral that it tells nothing. */
+static int
+status_of(int status, const unsigned char *reply, int size)
+{
+	return (status == ARES_ENOTFOUND || status == ARES_ENODATA) &&
+		!is_authentic(reply, size) ?
+	    ARES_EBADRESP :
+	    status;
+}
+
+/*
  * What is known without a record.  Only the server's word that there is none is
  * held against a name, and that no query can hold it.
  */
@@ -78,6 +106,7 @@ take_aaaa(void *arg, int status, int timeouts, unsigned char *reply, int size)
 	int count = 1;
 
 	(void)timeouts;
+	status = status_of(status, reply, size);
 	if (status == ARES_SUCCESS)
 		status =
 		    ares_parse_aaaa_reply(reply, size, NULL, &address, &count);
@@ -93,6 +122,7 @@ take_a(void *arg, int status, int timeouts, unsigned char *reply, int size)
 	int count = 1;
 
 	(void)timeouts;
+	status = status_of(status, reply, size);
 	if (status == ARES_SUCCESS)
 		status =
 		    ares_parse_a_reply(reply, size, NULL, &address, &count);
@@ -118,6 +148,7 @@ take_mx(void *arg, int status, int timeouts, unsigned char *reply, int size)
 	enum domain_verdict verdict = DOMAIN_OK;
 
 	(void)timeouts;
+	status = status_of(status, reply, size);
 	if (status == ARES_SUCCESS)
 		status = ares_parse_mx_reply(reply, size, &mx);
 	/* An alias of a name that has none is a success without one. */
@@ -164,13 +195,14 @@ begin_next(struct asking *asking)
 	ask(query, ns_t_mx, take_mx);
 }
 
-/* Waits for an answer, or for the time at which one is late. */
+/* Waits for an answer, for the time at which one is late, or for a signal. */
 static void
-wait_for_answers(struct asking *asking)
+wait_for_answers(struct asking *asking, const sigset_t *waiting)
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
 	struct pollfd fds[ARES_GETSOCK_MAXNUM];
 	struct timeval limit = { .tv_sec = 1 }, *wait;
+	struct timespec timeout;
 	nfds_t count = 0;
 	int ready = ares_getsock(asking->channel, sockets, ARES_GETSOCK_MAXNUM);
 
@@ -185,8 +217,9 @@ wait_for_answers(struct asking *asking)
 			fds[count++] = (struct pollfd){ sockets[i], events, 0 };
 	}
 	wait = ares_timeout(asking->channel, &limit, &limit);
-	ready = poll(fds, count,
-	    (int)(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
+	timeout = (struct timespec){ .tv_sec = wait->tv_sec,
+		.tv_nsec = wait->tv_usec * 1000 };
+	ready = ppoll(fds, count, &timeout, waiting);
 	for (nfds_t i = 0; ready > 0 && i < count; i++)
 		if (fds[i].revents != 0)
 			ares_process_fd(asking->channel,
@@ -238,17 +271,23 @@ domains_ask(const char *const *domains, size_t count,
 		.told = told,
 		.arg = arg };
 	enum grey_status status = begin(&asking, err);
+	sigset_t waiting;
 
 	if (status != GREY_OK)
 		return status;
-	while (asking.next < count || asking.pending > 0) {
+	signals_waiting(&waiting);
+	while (
+	    !signals_ended() && (asking.next < count || asking.pending > 0)) {
 		while (asking.next < count &&
 		    asking.pending < (size_t)settings->sockets)
 			begin_next(&asking);
 		if (asking.pending > 0)
-			wait_for_answers(&asking);
+			wait_for_answers(&asking, &waiting);
 	}
+	if (signals_ended())
+		status = grey_fail(err, GREY_BUSY, "stopped");
+	/* Those that are asked for still are told of: unknown. */
 	ares_destroy(asking.channel);
 	ares_library_cleanup();
-	return GREY_OK;
+	return status;
 }

@@ -30,8 +30,9 @@ domain_told_fn(void *arg, size_t number, enum domain_verdict verdict);
  * Asks for each of these domains, which are to be distinct, and tells of each
  * what is known of it then.  A name that is no ASCII is DOMAIN_UNKNOWN.  When
  * nobody has answered for long, the rest is not asked for, and unknown.
- * Returns GREY_OK; GREY_INVALID for a server that is none; GREY_FAILED, no
- * domain then told of.
+ * Returns GREY_OK; GREY_INVALID for a server that is none, and GREY_FAILED, no
+ * domain then told of; GREY_BUSY where a signal is to end the process
+ * (signals.h), some told of.
  */
 enum grey_status domains_ask(const char *const *domains, size_t count,
     const struct domains_settings *settings, domain_told_fn *told, void *arg,

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "checker.h"
+#include "domains.h"
 
-/* What is known of a recipient. */
+/* What is known of a recipient or a domain. */
 enum answer {
 	NOT_ASKED,
 	ASKED, /* nothing is to be held against it */
-	REFUSED
+	REFUSED,
+	NO_MAIL,
+	NULL_MX
 };
 
 /* One kind of questions. */
@@ -17,7 +20,8 @@ struct inquiry {
 	struct suspects *suspects;
 	const struct names *names; /* what may be asked about */
 	uint32_t (*of)(const struct waiting_mail *mail);
-	unsigned char *answers; /* enum answer, by number */
+	bool (*can_ask)(struct grey_bytes name); /* NULL: all */
+	unsigned char *answers;                  /* enum answer, by number */
 	/* What is asked, in this order. */
 	uint32_t *numbers;
 	struct grey_bytes *texts;
@@ -29,6 +33,19 @@ static uint32_t
 recipient_of(const struct waiting_mail *mail)
 {
 	return mail->recipient;
+}
+
+static uint32_t
+domain_of(const struct waiting_mail *mail)
+{
+	return mail->domain;
+}
+
+/* An address in brackets needs no DNS. */
+static bool
+is_of_dns(struct grey_bytes domain)
+{
+	return domain.data[0] != '[';
 }
 
 static void
@@ -60,7 +77,9 @@ inquiry_begin(struct inquiry *inquiry, struct grey_error *err)
 
 		if (number == WAITING_NONE ||
 		    inquiry->answers[number] != NOT_ASKED ||
-		    !suspects_is_free(&suspects->clients[mail->client]))
+		    !suspects_is_free(&suspects->clients[mail->client]) ||
+		    (inquiry->can_ask != NULL &&
+			!inquiry->can_ask(inquiry->names->texts[number])))
 			continue;
 		inquiry->answers[number] = ASKED;
 		inquiry->texts[inquiry->count] = inquiry->names->texts[number];
@@ -75,6 +94,14 @@ accuse(struct suspect *client, enum answer answer, struct grey_bytes name)
 	if (answer == REFUSED)
 		suspects_accuse(client,
 		    "recipient '%.*s' is refused by the checker",
+		    SUSPECTS_QUOTED(name));
+	else if (answer == NO_MAIL)
+		suspects_accuse(client,
+		    "sender domain '%.*s' has neither MX nor address",
+		    SUSPECTS_QUOTED(name));
+	else if (answer == NULL_MX)
+		suspects_accuse(client,
+		    "sender domain '%.*s' takes no mail (null MX)",
 		    SUSPECTS_QUOTED(name));
 }
 
@@ -103,6 +130,18 @@ take_recipient(void *arg, size_t number, enum checker_verdict verdict)
 	if (verdict == CHECKER_BAD)
 		inquiry->answers[inquiry->numbers[number]] = REFUSED;
 	inquiry->unknown += verdict == CHECKER_UNKNOWN;
+}
+
+static void
+take_domain(void *arg, size_t number, enum domain_verdict verdict)
+{
+	struct inquiry *inquiry = arg;
+
+	if (verdict == DOMAIN_NO_MAIL)
+		inquiry->answers[inquiry->numbers[number]] = NO_MAIL;
+	else if (verdict == DOMAIN_NULL_MX)
+		inquiry->answers[inquiry->numbers[number]] = NULL_MX;
+	inquiry->unknown += verdict == DOMAIN_UNKNOWN;
 }
 
 static struct checker
@@ -146,6 +185,60 @@ inquiry_recipients(const struct invocation *run, struct suspects *suspects,
 		judge(&inquiry);
 	suspects->recipients_asked = (int64_t)inquiry.count;
 	suspects->recipients_unknown = inquiry.unknown;
+	inquiry_end(&inquiry);
+	return status;
+}
+
+static enum grey_status
+ask_dns(const struct grey_trap_settings *settings, struct inquiry *inquiry,
+    struct grey_error *err)
+{
+	const struct domains_settings domains = {
+		.sockets = (int)settings->dns_sockets,
+		.timeout = (int)settings->dns_timeout,
+		.server = settings->dns_servers[0] != '\0' ?
+		    settings->dns_servers :
+		    NULL
+	};
+	const char **names = calloc(inquiry->count, sizeof(*names));
+	struct grey_error why;
+	enum grey_status status;
+
+	if (names == NULL)
+		return grey_fail(err, GREY_FAILED, "out of memory");
+	for (size_t i = 0; i < inquiry->count; i++)
+		names[i] = inquiry->texts[i].data;
+	status = domains_ask(names, inquiry->count, &domains, take_domain,
+	    inquiry, &why);
+	free(names);
+	if (status == GREY_INVALID)
+		return grey_fail(err, status, "dns_servers: %.400s", why.text);
+	return status == GREY_OK ? status :
+				   grey_fail(err, status, "%s", why.text);
+}
+
+enum grey_status
+inquiry_domains(const struct invocation *run, struct suspects *suspects,
+    struct grey_error *err)
+{
+	const struct grey_trap_settings *settings = &run->config.settings.trap;
+	struct inquiry inquiry = { .suspects = suspects,
+		.names = &suspects->domains,
+		.of = domain_of,
+		.can_ask = is_of_dns };
+	enum grey_status status;
+
+	if (settings->dns_sockets == 0)
+		return GREY_OK;
+	status = inquiry_begin(&inquiry, err);
+	if (status != GREY_OK)
+		return status;
+	if (inquiry.count > 0)
+		status = ask_dns(settings, &inquiry, err);
+	if (status == GREY_OK)
+		judge(&inquiry);
+	suspects->domains_asked = (int64_t)inquiry.count;
+	suspects->domains_unknown = inquiry.unknown;
 	inquiry_end(&inquiry);
 	return status;
 }

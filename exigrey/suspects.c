@@ -337,11 +337,13 @@ static enum grey_status
 judge(struct invocation *run, struct suspects *suspects, struct grey_error *err)
 {
 	struct waiting_client client;
+	enum grey_status status;
 	size_t at = 0;
 
 	while (waiting_next(&suspects->waiting, &at, &client))
 		judge_client(run, suspects, &client);
-	return inquiry_recipients(run, suspects, err);
+	status = inquiry_recipients(run, suspects, err);
+	return status == GREY_OK ? inquiry_domains(run, suspects, err) : status;
 }
 
 enum grey_status

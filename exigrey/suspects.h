@@ -48,6 +48,8 @@ struct suspects {
 	int64_t skipped;    /* of them: passed or trusted */
 	int64_t recipients_asked;   /* about, of the checker */
 	int64_t recipients_unknown; /* which it could not say */
+	int64_t domains_asked;      /* about, in DNS */
+	int64_t domains_unknown;    /* no answer, or none that tells */
 };
 
 /* Is nothing held against the client, and nothing for it, so far? */

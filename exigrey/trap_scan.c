@@ -42,6 +42,11 @@ print_text(const struct suspects *suspects, int64_t trapped,
 			     "could not tell\n",
 		    (long long)suspects->recipients_unknown,
 		    (long long)suspects->recipients_asked);
+	if (suspects->domains_unknown > 0)
+		(void)printf("not known: %lld of %lld sender domains: no "
+			     "answer from DNS\n",
+		    (long long)suspects->domains_unknown,
+		    (long long)suspects->domains_asked);
 }
 
 static void
@@ -57,7 +62,9 @@ print_counts(const struct invocation *run, const struct suspects *suspects,
 		{ "waiting", suspects->mail }, { "clients", suspects->waits },
 		{ "skipped", suspects->skipped }, { "trapped", trapped },
 		{ "recipients_asked", suspects->recipients_asked },
-		{ "recipients_unknown", suspects->recipients_unknown } };
+		{ "recipients_unknown", suspects->recipients_unknown },
+		{ "domains_asked", suspects->domains_asked },
+		{ "domains_unknown", suspects->domains_unknown } };
 
 	if (run->quiet)
 		return;

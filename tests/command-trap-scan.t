@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # exigrey trap scan: each rule with its threshold from both sides, who is
 # skipped, what is left alone, what is said, and --every.  The checker of
-# recipients is command-checker.t's.
+# recipients is command-checker.t's, DNS is command-trap-dns.t's.
 use strict;
 use warnings;
 use FindBin;
