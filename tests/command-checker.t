@@ -173,7 +173,12 @@ for my $every (0, 1) {
 	    $every ? ('--every', '1h') : ());
 	ok(Command::wait_until(sub { -s "$said/child" }), 'it runs');
 	kill 'TERM', $child;
-	waitpid($child, 0);
+	my $ended = Command::wait_until(sub { waitpid($child, POSIX::WNOHANG()) });
+	ok($ended, 'SIGTERM is not lost');
+	if (!$ended) {
+		kill 'KILL', $child;
+		waitpid($child, 0);
+	}
 	is($every ? $? >> 8 : $? & 127, $every ? 0 : POSIX::SIGTERM(),
 	    'SIGTERM ends it' . ($every ? ' cleanly' : ''));
 	ok(gone(Tree::slurp("$said/child")), 'and the checkers');
