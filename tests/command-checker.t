@@ -118,7 +118,7 @@ waits('192.0.2.1' => ['good@example.org'], '192.0.2.2' => ['bad@example.org'],
     '192.0.2.3' => ['worse@example.org', 'good@example.org'],
     '192.0.2.4' => ['temporary@example.org'], '192.0.2.5' => ['x@example.org'],
     '192.0.2.6' => ['none@example.org'], '192.0.2.7' => ['killed@example.org'],
-    '192.0.2.8' => ["nul\0\@example.org"]);
+    '192.0.2.8' => ["bad\0\@example.org"]);
 is(suspects(), '192.0.2.2 192.0.2.3', 'who wrote to whom there is not');
 like(run(qw(trap scan))->{out},
     qr/^trapped 192\.0\.2\.2 until .*: recipient 'bad\@example\.org' is refused by /m,
