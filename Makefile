@@ -68,7 +68,7 @@ UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
 		  $(wildcard tests/unit/*.c)))
 $(BUILD)/tests/bdb.t: TEST_LIBS = -ldb-5.3
 # What these test is the command's.
-COMMAND_TESTS	= $(patsubst %,$(BUILD)/tests/%.t,mailbox)
+COMMAND_TESTS	= $(patsubst %,$(BUILD)/tests/%.t,mailbox suspects)
 $(COMMAND_TESTS): TEST_CFLAGS = $(COMMAND_CFLAGS)
 $(COMMAND_TESTS): TEST_LIBS = $(COMMAND_LIBS)
 # These run for each kind of database: NAME-bdb.t is the same program.

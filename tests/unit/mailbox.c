@@ -86,7 +86,7 @@ static const char *const invalid_cases[] = {
 static void
 valid(void **state)
 {
-	struct mailbox mailbox;
+	struct mailbox mailbox = { .literal = false };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(valid_cases) / sizeof(valid_cases[0]);
@@ -107,7 +107,7 @@ valid(void **state)
 static void
 invalid(void **state)
 {
-	struct mailbox mailbox;
+	struct mailbox mailbox = { .literal = false };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(invalid_cases) / sizeof(invalid_cases[0]);
