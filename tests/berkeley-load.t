@@ -35,7 +35,7 @@ my $flags = Tree::slurp(Tree::build('flags'));
 chomp $flags;
 my @objects = grep { !m(/greydb_bdb\.o$) }
     glob(Tree::build('objects/{shared,exigrey}/*.o'));
-my $libraries = `pkg-config --libs libbsd-overlay libpcre2-8`;
+my $libraries = `pkg-config --libs libbsd-overlay libpcre2-8 libcares`;
 chomp $libraries;
 my $said = `cd '$root' && $flags -DWITHOUT_BERKELEY_DB -MF /dev/null \\
     -c -o '$directory/bdb.o' shared/greydb_bdb.c 2>&1 && \\
