@@ -204,14 +204,17 @@ wait_for_answers(struct asking *asking, const sigset_t *waiting)
 	struct timeval limit = { .tv_sec = 1 }, *wait;
 	struct timespec timeout;
 	nfds_t count = 0;
-	int ready = ares_getsock(asking->channel, sockets, ARES_GETSOCK_MAXNUM);
+	const unsigned bits = (unsigned)ares_getsock(asking->channel, sockets,
+	    ARES_GETSOCK_MAXNUM);
+	int ready;
 
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = 0;
 
-		if (ARES_GETSOCK_READABLE(ready, i))
+		/* As its macros do, which shift into an int's sign. */
+		if ((bits >> i & 1) != 0)
 			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(ready, i))
+		if ((bits >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0)
 			events |= POLLOUT;
 		if (events != 0)
 			fds[count++] = (struct pollfd){ sockets[i], events, 0 };
