@@ -451,7 +451,10 @@ for my $signal (qw(KILL INT TERM HUP)) {
 	open(my $lock, '+<', $c->db . '.lock') or die;
 	flock($lock, LOCK_EX) or die;
 	my $child = $c->start('export', '-o', $out);
-	ok(Command::wait_until(sub { temporaries() ne '' }),
+	# The file is there a moment before the process that cleans up.
+	my $children = "/proc/$child/task/$child/children";
+	ok(Command::wait_until(sub { temporaries() ne '' &&
+	    (!-e $children || Tree::slurp($children) ne '') }),
 	    "SIG$signal: it has begun");
 	# As ^C does it: the whole group, but what kills always one only.
 	kill($signal, $signal eq 'KILL' ? $child : -$child);
