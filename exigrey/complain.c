@@ -44,37 +44,42 @@ print_text(const char *text)
 	(void)fputc('\n', stderr);
 }
 
+/* The text, which the caller frees; NULL without memory. */
+static __attribute__((format(printf, 1, 0))) char *
+make_text(const char *format, va_list ap)
+{
+	char *text;
+
+	return vasprintf(&text, format, ap) != -1 ? text : NULL;
+}
+
 void
 complain(const char *format, ...)
 {
-	char *text = NULL;
 	va_list ap;
-	int length;
+	char *text;
 
 	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
+	text = make_text(format, ap);
 	va_end(ap);
-	if (to_syslog && length != -1)
+	if (to_syslog && text != NULL)
 		log_text(LOG_WARNING, text);
 	else
-		print_text(length != -1 ? text : "");
-	if (length != -1)
-		free(text);
+		print_text(text != NULL ? text : "");
+	free(text);
 }
 
 void
 complain_syslog(int level, const char *format, ...)
 {
-	char *text = NULL;
 	va_list ap;
-	int length;
+	char *text;
 
 	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
+	text = make_text(format, ap);
 	va_end(ap);
-	if (length == -1)
-		return;
-	log_text(level, text);
+	if (text != NULL)
+		log_text(level, text);
 	free(text);
 }
 

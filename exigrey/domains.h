@@ -17,7 +17,7 @@ enum domain_verdict {
 
 struct domains_settings {
 	int sockets;        /* domains that are asked for at once */
-	int timeout;        /* seconds that an answer may take */
+	int timeout;        /* seconds that a server's answer may take */
 	const char *server; /* ADDRESS[:PORT], several with commas between;
 	                     * NULL: those of resolv.conf */
 };

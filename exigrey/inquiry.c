@@ -1,10 +1,15 @@
 #include "inquiry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "checker.h"
+#include "complain.h"
 #include "domains.h"
+
+#define DNS_TIMEOUT_MAX 3600 /* seconds, in which all numbers stay small */
 
 /* What is known of a recipient or a domain. */
 enum answer {
@@ -176,6 +181,10 @@ inquiry_recipients(const struct invocation *run, struct suspects *suspects,
 
 	if (checker.program[0] == '\0')
 		return GREY_OK;
+	/* Then nobody is refused: it is to be seen why. */
+	if (access(checker.program, X_OK) == -1)
+		complain("cannot run checker '%s': %s", checker.program,
+		    strerror(errno));
 	status = inquiry_begin(&inquiry, err);
 	if (status != GREY_OK)
 		return status;
@@ -195,7 +204,9 @@ ask_dns(const struct grey_trap_settings *settings, struct inquiry *inquiry,
 {
 	const struct domains_settings domains = {
 		.sockets = (int)settings->dns_sockets,
-		.timeout = (int)settings->dns_timeout,
+		.timeout = (int)(settings->dns_timeout < DNS_TIMEOUT_MAX ?
+			settings->dns_timeout :
+			DNS_TIMEOUT_MAX),
 		.server = settings->dns_servers[0] != '\0' ?
 		    settings->dns_servers :
 		    NULL

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "figures.h"
 
 #define MEMORY_MAX (1 << 20) /* of the keys of a batch; or one key */
 
@@ -162,10 +163,7 @@ sweep_print(const struct invocation *run, const struct sweep *sweep)
 {
 	const int64_t deleted = sweep->never_passed + sweep->passed +
 	    sweep->with_expires + sweep->broken;
-	const struct figure {
-		const char *name;
-		int64_t value;
-	} figures[] = { { "deleted", deleted },
+	const struct figure figures[] = { { "deleted", deleted },
 		{ "records", sweep->found.records },
 		{ "never_passed", sweep->never_passed },
 		{ "passed", sweep->passed },
@@ -174,17 +172,8 @@ sweep_print(const struct invocation *run, const struct sweep *sweep)
 
 	if (run->quiet)
 		return;
-	if (run->format == FORMAT_TEXT) {
+	if (run->format == FORMAT_TEXT)
 		print_text(run, sweep, deleted);
-		return;
-	}
-	if (run->format == FORMAT_JSON)
-		(void)printf("{\"dry_run\":%s",
-		    sweep->dry_run ? "true" : "false");
-	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		(void)printf(run->format == FORMAT_JSON ? ",\"%s\":%lld" :
-							  "%s\t%lld\n",
-		    figures[i].name, (long long)figures[i].value);
-	if (run->format == FORMAT_JSON)
-		(void)printf("}\n");
+	figures_print(run->format, sweep->dry_run, figures,
+	    sizeof(figures) / sizeof(figures[0]));
 }

@@ -8,6 +8,7 @@
 #include "complain.h"
 #include "configured.h"
 #include "database.h"
+#include "figures.h"
 #include "notify.h"
 #include "options.h"
 #include "signals.h"
@@ -54,10 +55,7 @@ print_counts(const struct invocation *run, const struct suspects *suspects,
     const struct trap_order *order)
 {
 	const int64_t trapped = count_trapped(suspects);
-	const struct figure {
-		const char *name;
-		int64_t value;
-	} figures[] = { { "records", suspects->records },
+	const struct figure figures[] = { { "records", suspects->records },
 		{ "left_alone", suspects->left_alone },
 		{ "waiting", suspects->mail }, { "clients", suspects->waits },
 		{ "skipped", suspects->skipped }, { "trapped", trapped },
@@ -68,19 +66,10 @@ print_counts(const struct invocation *run, const struct suspects *suspects,
 
 	if (run->quiet)
 		return;
-	if (run->format == FORMAT_TEXT) {
+	if (run->format == FORMAT_TEXT)
 		print_text(suspects, trapped, order);
-		return;
-	}
-	if (run->format == FORMAT_JSON)
-		(void)printf("{\"dry_run\":%s",
-		    order->dry_run ? "true" : "false");
-	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		(void)printf(run->format == FORMAT_JSON ? ",\"%s\":%lld" :
-							  "%s\t%lld\n",
-		    figures[i].name, (long long)figures[i].value);
-	if (run->format == FORMAT_JSON)
-		(void)printf("}\n");
+	figures_print(run->format, order->dry_run, figures,
+	    sizeof(figures) / sizeof(figures[0]));
 }
 
 /* Whoever looks for lost mail looks there, whatever was printed. */
@@ -106,6 +95,10 @@ tell(struct invocation *run, struct suspects *suspects,
 			log_trap(trap);
 		trap_print(run, trap, order);
 	}
+	if (suspects->domains_unknown > 1 &&
+	    suspects->domains_unknown == suspects->domains_asked)
+		complain("DNS has told nothing of any sender domain: see "
+			 "dns_servers and dns_timeout in exigrey.conf(5)");
 	print_counts(run, suspects, order);
 }
 

@@ -136,6 +136,10 @@ for my $case (['is no program', sub { chmod(0644, $checker) }],
 	$spoil->();
 	waits('192.0.2.1' => ['bob@example.org']);
 	is(suspects(), '', "a checker that $name is held against nobody");
+	like(run(qw(-q trap scan -n))->{err},
+	    qr/^exigrey: cannot run checker '\Q$checker\E': \S/,
+	    "a checker that $name is told, also with -q")
+	    if $name =~ /program|missing/;
 }
 
 # Each recipient once; those of clients that are no suspects not at all.

@@ -239,10 +239,11 @@ cmp_ok(seconds_of(12, 12), '<', 1.2, 'dns_sockets = 12: so many');
 
 # Only who is not suspect already is asked about.
 $dns = ScriptedDNS->start($script);
-configure('127.0.0.1:' . $dns->port);
-scan('no address', 'u@good.example');
-is(join(', ', $dns->asked), 'good.example MX',
-    'nobody is asked about those who are trapped anyway');
+configure('127.0.0.1:' . $dns->port, 'suspect_tuples = 0', 'max_domains = 0');
+($found) = scan('u@good.example');
+like($found->{'u@good.example'}, qr/^1 waiting, from 1 sender domains/,
+    'who is trapped for another reason');
+is(join(', ', $dns->asked), '', 'is not asked about');
 
 # Nobody there; no server at all.
 configure('127.0.0.1:' . PrivateServer::free_port(), 'dns_timeout = 1s');
@@ -252,8 +253,14 @@ is($counts->{domains_unknown}, 1, 'no server: counted');
 like(run(qw(trap scan))->{out},
     qr/^not known: 1 of 1 sender domains: no answer from DNS$/m,
     'no server: said');
+fill('u@nxdomain.example', 'u@good.example');
+my $r = run(qw(-q trap scan));
+is($r->{status}, 0, 'no server: no failure');
+is($r->{err}, 'exigrey: DNS has told nothing of any sender domain: see ' .
+    "dns_servers and dns_timeout in exigrey.conf(5)\n",
+    'no server, more than one domain: told also with -q');
 configure('nonsense');
-my $r = run(qw(trap scan));
+$r = run(qw(trap scan));
 is($r->{status}, 2, 'dns_servers = nonsense: status');
 like($r->{err}, qr/^exigrey: .*dns_servers: 'nonsense' /,
     'dns_servers = nonsense: said');

@@ -306,9 +306,9 @@ if ($no_syslog eq '') {
 	    or $no_syslog = "/dev/log: $!";
 	chmod(0666, '/dev/log');
 }
+END { unlink('/dev/log') if defined $syslog }
 my $before = time;
 $r = run(qw(trap scan));
-unlink('/dev/log') if defined $syslog;
 like($r->{out}, qr/^trapped 192\.0\.2\.7 until .*\ntrapped 192\.0\.2\.8 until .*\ntrapped 2 of 2 clients/,
     'trapped: said');
 SKIP: {

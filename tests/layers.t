@@ -100,6 +100,8 @@ never('only library.c includes <dlfcn.h>',
     [grep { $_ ne 'shared/library.c' } @sources], qr/^dlfcn\.h$/);
 never('only config.c includes <ini.h>',
     [grep { $_ ne 'shared/config.c' } @sources], qr/^ini\.h$/);
+never('only domains.c includes <ares.h>',
+    [grep { $_ ne 'exigrey/domains.c' } @sources], qr/^ares\.h$/);
 never('in shared/ only regex.c includes <pcre2.h>',
     [grep { $_ ne 'shared/regex.c' } @shared], qr/^pcre2\.h$/);
 

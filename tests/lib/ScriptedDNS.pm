@@ -14,17 +14,14 @@ use File::Temp;
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
+use StandInDNS;
 use Time::HiRes qw(time);
 
+our @ISA = ('StandInDNS');	# whose DESTROY ends it
 our %type = (1 => 'A', 5 => 'CNAME', 15 => 'MX', 28 => 'AAAA');
 my %number = reverse %type;
 my $response = 0x8000;
 our ($aa, $tc, $ra) = (0x0400, 0x0200, 0x0080);
-
-sub name
-{
-	return join('', map { chr(length) . $_ } split /\./, $_[0]) . "\0";
-}
 
 # An answer to a query; flags => bits in place of AA and RA, rcode => N, id => N,
 # about => NAME, mx => NAME ('' is a null MX), a => 4 bytes, aaaa => 16 bytes,
@@ -34,12 +31,12 @@ sub reply
 	my ($query, %arg) = @_;
 	my ($id) = unpack('n', $query);
 	my ($name, $type) = question($query);
-	my $about = name($arg{about} // $name) .
+	my $about = StandInDNS::name($arg{about} // $name) .
 	    pack('n2', $number{$type} // 0, 1);
 	my %data = (A => $arg{a}, AAAA => $arg{aaaa},
-	    MX => defined $arg{mx} ? pack('n', 0) . name($arg{mx}) : undef);
+	    MX => defined $arg{mx} ? pack('n', 0) . StandInDNS::name($arg{mx}) : undef);
 	my $kind = defined $arg{cname} ? 'CNAME' : $type;
-	my $data = defined $arg{cname} ? name($arg{cname}) : $data{$type};
+	my $data = defined $arg{cname} ? StandInDNS::name($arg{cname}) : $data{$type};
 	my $flags = $response | 0x0100 | ($arg{flags} // $aa | $ra) |
 	    ($arg{rcode} // 0);
 
@@ -118,16 +115,6 @@ sub asked
 	open(my $file, '<', $self->{log}->filename) or croak "log: $!";
 	chomp(my @lines = <$file>);
 	return @lines;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-	local ($?, $!);
-
-	return if $$ != $self->{owner};
-	kill 'TERM', $self->{pid};
-	waitpid($self->{pid}, 0);
 }
 
 1;
