@@ -353,7 +353,7 @@ fuzz-courier: deps
 ## make lint         clang-format, clang-tidy, cppcheck, mandoc, layers
 lint:
 	@tests/deps lint
-	@tests/lint $(ALL_CFLAGS) $(COMMAND_CFLAGS)
+	@tests/lint $(ALL_CFLAGS) -Iexigrey $(COMMAND_CFLAGS)
 
 ## make format       let clang-format lay out the sources
 format:
