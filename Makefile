@@ -323,7 +323,8 @@ bench-domains: deps
 	@$(MAKE) --no-print-directory $(BUILD)/tests/domains
 	@EXIGREY_BUILD=$(BUILD) tests/bench/domains $(DOMAINS)
 
-## make bench-trap   what trap scan costs on a million records that wait (1 minute)
+## make bench-trap   what trap scan costs on a million records that wait, and with
+##                   DNS (2 minutes)
 .PHONY: bench-trap
 bench-trap: deps
 	@$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)

@@ -41,6 +41,8 @@ is($?, 0, 'bench-trap runs') or diag($text);
 like($text, qr/^trap scan +[\d.]+ s +[\d.]+ MiB +[\d.]+ ms .* 0 +\d+$/m,
     'it tells of a scan');
 like($text, qr/^trapped: 4 of 4 /m, 'who is to be trapped is');
+like($text, qr/^DNS: 396 domains, 436 queries$/m,
+    'and each domain is asked for once');
 
 $text = `$bench/smtp --quick --out $dir 2>&1`;
 is($?, 0, 'bench-smtp runs') or diag($text);
