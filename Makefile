@@ -261,7 +261,7 @@ fuzz-targets-if-possible:
 	    $(MAKE) --no-print-directory fuzz-targets
 
 FUZZED_OBJECTS	= $(SHARED_OBJECTS) $(patsubst %,$(BUILD)/objects/exigrey/%.o, \
-		  courier dump escape moment)
+		  courier dump escape mailbox moment)
 $(BUILD)/targets/%: tests/fuzz/%.c $(FUZZED_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(COMMAND_CFLAGS) \
