@@ -125,9 +125,16 @@ fold_field(struct local *local, size_t from)
 	return from + 2;
 }
 
+/* What may stand in place of SRS's first "=" (libsrs2). */
+static bool
+is_separator(char c)
+{
+	return c == '=' || c == '+' || c == '-';
+}
+
 /*
  * SRS0=HASH=DAY=domain=user, SRS1=HASH=forwarder==HASH=DAY=domain=user; the
- * first "=" may be "+" or "-" (libsrs2).
+ * first "=" may be "+" or "-".
  */
 static void
 fold_srs(struct local *local)
@@ -136,13 +143,13 @@ fold_srs(struct local *local)
 	size_t at;
 
 	if ((!srs1 && !starts_with(local, "SRS0")) || local->size < 6 ||
-	    strchr("=+-", local->text[4]) == NULL)
+	    !is_separator(local->text[4]))
 		return;
 	local->text[4] = '=';
 	at = fold_field(local, 5);
 	if (srs1) {
 		at = find(local, at, '=');
-		if (at + 2 >= local->size)
+		if (at + 2 >= local->size || !is_separator(local->text[at + 1]))
 			return;
 		/* "==", or the forwarder's own separator behind "=". */
 		local->text[at + 1] = '=';

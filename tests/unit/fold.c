@@ -55,6 +55,9 @@ static const struct {
 	    "SRS#=#=relay.example==#=example.net=alice@example.com" },
 	{ "srs1=pqrs=relay.example==lw1d=3q=example.net=alice@example.com",
 	    "srs#=#=relay.example==#=example.net=alice@example.com" },
+	/* no separator behind "SRS1=#=": half a character must not go */
+	{ "SRS1=AbCd=\xca\x9d\xd0\x9c@example.com",
+	    "SRS#=#=\xca\x9d\xd0\x9c@example.com" },
 	{ "SRS0=@example.com", "SRS#=@example.com" },
 	{ "srs0@example.com", "srs#@example.com" },
 	/* VERP: the recipient in it */
