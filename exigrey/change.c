@@ -22,7 +22,7 @@ store(struct changing *changing, struct greydb *db, struct grey_bytes key,
 	enum grey_status status;
 	struct entry entry;
 
-	status = grey_record_format(record, old_size, buffer, &value, err);
+	status = grey_record_format(record, key, old_size, buffer, &value, err);
 	if (status == GREY_OK)
 		status = greydb_store(db, key, value, err);
 	if (status != GREY_OK)
@@ -44,7 +44,7 @@ change_one(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
 
 	(void)number;
 	if (value.data == NULL ||
-	    grey_record_parse(value, &record, NULL) != GREY_OK) {
+	    grey_record_parse(key, value, &record, NULL) != GREY_OK) {
 		record = (struct grey_record){ .created = now,
 			.used = now,
 			.flags = { "", 0 } };

@@ -84,7 +84,7 @@ check_record(void *arg, struct grey_bytes key, struct grey_bytes value,
 	progress_step(&check->progress, 1);
 	if (!grey_item_of_key(key, &item))
 		tell(check, "a key without a NUL at its end", key);
-	else if (grey_record_parse(value, &record, err) != GREY_OK)
+	else if (grey_record_parse(key, value, &record, err) != GREY_OK)
 		tell(check, err->text,
 		    check->run->format == FORMAT_TEXT ? item : key);
 	return GREY_OK;

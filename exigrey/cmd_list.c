@@ -52,7 +52,8 @@ name_broken(struct listing *listing, const struct entry *entry)
 	if (entry->kind == ENTRY_FOREIGN)
 		complain_about(entry->key,
 		    "no item: the key does not end in NUL");
-	else if (grey_record_parse(entry->value, &unwanted, &why) != GREY_OK)
+	else if (grey_record_parse(entry->key, entry->value, &unwanted, &why) !=
+	    GREY_OK)
 		complain_about(entry->item, why.text);
 }
 

@@ -101,7 +101,7 @@ print_broken(enum format format, const struct entry *entry)
 	struct grey_record unwanted;
 	struct grey_error why = { .text = "" };
 
-	(void)grey_record_parse(entry->value, &unwanted, &why);
+	(void)grey_record_parse(entry->key, entry->value, &unwanted, &why);
 	if (format == FORMAT_TEXT) {
 		print_broken_text(entry, why.text);
 	} else if (format == FORMAT_TAB) {

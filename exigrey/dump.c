@@ -38,7 +38,7 @@ is_readable(struct grey_bytes item, struct grey_bytes value,
     const struct grey_record *record)
 {
 	return item.size <= GREY_KEY_MAX &&
-	    grey_record_text(value).size < GREY_VALUE_MAX &&
+	    grey_record_text(value).size <= GREY_TEXT_MAX &&
 	    grey_flags_check(record->flags, NULL) == GREY_OK;
 }
 
@@ -49,7 +49,7 @@ dump_entry(FILE *file, struct grey_bytes key, struct grey_bytes value)
 	struct grey_bytes item;
 
 	if (grey_item_of_key(key, &item) &&
-	    grey_record_parse(value, &record, NULL) == GREY_OK &&
+	    grey_record_parse(key, value, &record, NULL) == GREY_OK &&
 	    is_readable(item, value, &record)) {
 		put_first(file, item);
 		(void)fprintf(file, "\t%lld\t%lld\t%lld\t%.*s\n",
@@ -199,8 +199,8 @@ understand_record(struct dump_reader *reader, char **fields,
 	record->flags = grey_bytes_of(fields[4]);
 	status = grey_flags_check(record->flags, err);
 	if (status == GREY_OK)
-		status = grey_record_format(record, 0, reader->value,
-		    &entry->value, err);
+		status = grey_record_format(record, entry->key, 0,
+		    reader->value, &entry->value, err);
 	entry->is_record = true;
 	return status;
 }

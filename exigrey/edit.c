@@ -257,7 +257,7 @@ is_same(const struct edited *edited)
 {
 	if (edited->shown.data == NULL || edited->wanted.data == NULL)
 		return edited->shown.data == edited->wanted.data;
-	return wanted_is_there(edited->wanted, edited->is_record,
+	return wanted_is_there(edited->key, edited->wanted, edited->is_record,
 	    edited->shown);
 }
 

@@ -13,7 +13,7 @@ entry_read(struct grey_bytes key, struct grey_bytes value,
 		return;
 	}
 	entry_r->kind = ENTRY_BROKEN;
-	if (grey_record_parse(value, &entry_r->record, NULL) != GREY_OK)
+	if (grey_record_parse(key, value, &entry_r->record, NULL) != GREY_OK)
 		return;
 	entry_r->kind = ENTRY_RECORD;
 	entry_r->state = grey_state(&entry_r->record, policy, now);

@@ -221,7 +221,8 @@ write_entry(const struct foreign_entry *entry, FILE *file)
 
 	record.flags = grey_bytes_of(entry->is_auto ? GREY_FLAG_AUTO : "");
 	if (entry->is_raw ||
-	    grey_record_format(&record, 0, buffer, &value, NULL) == GREY_OK)
+	    grey_record_format(&record, entry->key, 0, buffer, &value, NULL) ==
+		GREY_OK)
 		dump_entry(file, entry->key, value);
 }
 

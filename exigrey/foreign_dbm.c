@@ -103,7 +103,7 @@ take_exim_grey(struct foreign *foreign, struct grey_bytes key,
 
 	if (!grey_item_of_key(key, &item))
 		foreign_skip(foreign, "a key without a NUL at its end");
-	else if (grey_record_parse(value, &record, NULL) != GREY_OK)
+	else if (grey_record_parse(key, value, &record, NULL) != GREY_OK)
 		foreign_skip(foreign, "a value that is no record");
 	else
 		return foreign_raw(foreign, key, value, err);

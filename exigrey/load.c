@@ -26,7 +26,7 @@ store_pair(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
 	if (load->added + load->same + load->kept == 0)
 		load->run->fresh = greydb_records(db) == 0;
 	if (old.data != NULL &&
-	    wanted_is_there(pair->value, pair->is_record, old)) {
+	    wanted_is_there(key, pair->value, pair->is_record, old)) {
 		load->same++;
 		return GREY_OK;
 	}

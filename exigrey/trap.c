@@ -79,8 +79,8 @@ store(const struct trapping *trapping, const struct trap *trap,
 	    trap->expires, grey_bytes_of(trap->note != NULL ? trap->note : ""),
 	    flags, &trapped, err);
 	if (status == GREY_OK)
-		status =
-		    grey_record_format(&trapped, old_size, buffer, &value, err);
+		status = grey_record_format(&trapped, key, old_size, buffer,
+		    &value, err);
 	return status == GREY_OK ? greydb_store(db, key, value, err) : status;
 }
 
@@ -96,7 +96,7 @@ trap_one(void *arg, size_t number, struct greydb *db, struct grey_bytes key,
 	enum grey_trust trust;
 
 	if (value.data == NULL ||
-	    grey_record_parse(value, &memory, NULL) != GREY_OK)
+	    grey_record_parse(key, value, &memory, NULL) != GREY_OK)
 		record = NULL;
 	trust = grey_trust_of(record, &trapping->policy, trapping->run->now);
 	if (number % 2 == 0) {

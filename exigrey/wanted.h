@@ -8,11 +8,11 @@
 #include "status.h"
 
 /*
- * Returns true if the value there is the one that is wanted; of two records
- * the padding does not count.
+ * Returns true if the value there is the one that is wanted for a key; of two
+ * records only the text counts.
  */
-bool wanted_is_there(struct grey_bytes wanted, bool is_record,
-    struct grey_bytes there);
+bool wanted_is_there(struct grey_bytes key, struct grey_bytes wanted,
+    bool is_record, struct grey_bytes there);
 
 /*
  * Stores what is wanted in place of what is there (data NULL: nothing); a

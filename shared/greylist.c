@@ -175,16 +175,23 @@ greylist_record(struct grey_session *session, const struct grey_dbpath *path,
     const struct greydb_settings *settings, struct grey_bytes item,
     struct greydb_value *value_r, struct grey_error *err)
 {
-	struct grey_item_key key;
+	struct greydb_value value = { NULL, 0 };
+	struct grey_known known;
 	enum grey_status status;
 
-	status = grey_item_key_init(&key, item, err);
+	status = grey_known_init(&known, item, err);
 	if (status != GREY_OK)
 		return status;
-	status =
-	    greydb_peek(session, path, settings, &key.bytes, 1, value_r, err);
-	if (status == GREY_OK && value_r->data == NULL)
-		status = GREY_NOT_FOUND;
-	grey_item_key_free(&key);
+	status = greydb_peek(session, path, settings, &known.key.bytes, 1,
+	    &value, err);
+	if (status == GREY_OK) {
+		grey_known_take(&known, session, path, value);
+		status = known.record == NULL ? GREY_NOT_FOUND : GREY_OK;
+	}
+	if (status == GREY_OK) {
+		*value_r = known.value;
+		known.value = (struct greydb_value){ NULL, 0 };
+	}
+	grey_known_free(&known);
 	return status;
 }

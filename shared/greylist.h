@@ -47,7 +47,8 @@ const char *greylist_reason_text(enum grey_reason reason);
 
 /*
  * Fetches the record of an item as it is stored, without waiting for anybody
- * who writes; the caller frees the value with greydb_value_free.
+ * who writes; the caller frees the value with greydb_value_free.  One that
+ * does not parse counts as unknown, which is logged.
  * Returns GREY_OK, GREY_NOT_FOUND, or as greydb_peek.
  */
 enum grey_status

@@ -20,8 +20,8 @@ grey_known_take(struct grey_known *known, struct grey_session *session,
 	known->record = NULL;
 	if (value.data == NULL)
 		return;
-	if (grey_record_parse(greydb_value_bytes(&value), &known->memory,
-		&why) == GREY_OK)
+	if (grey_record_parse(known->key.bytes, greydb_value_bytes(&value),
+		&known->memory, &why) == GREY_OK)
 		known->record = &known->memory;
 	else
 		grey_session_log(session,
@@ -55,7 +55,8 @@ grey_known_store(const struct grey_known *known, struct greydb *db,
 	struct grey_bytes value;
 	enum grey_status status;
 
-	status = grey_record_format(record, width, buffer, &value, err);
+	status = grey_record_format(record, known->key.bytes, width, buffer,
+	    &value, err);
 	return status == GREY_OK ?
 	    greydb_store(db, known->key.bytes, value, err) :
 	    status;

@@ -75,6 +75,52 @@ is_padding(struct grey_bytes value, size_t from)
 	return true;
 }
 
+/* FNV-1a of Fowler, Noll and Vo: a single byte that changes changes it. */
+static uint32_t
+hash(uint32_t from, struct grey_bytes bytes)
+{
+	for (size_t i = 0; i < bytes.size; i++)
+		from = (from ^ (unsigned char)bytes.data[i]) * 0x01000193U;
+	return from;
+}
+
+/* Folded to 28 bits; a byte with the top bit set is no NUL, nor of a text. */
+static void
+put_checksum(struct grey_bytes key, struct grey_bytes text, char *to)
+{
+	uint32_t sum = hash(hash(0x811c9dc5U, key), text);
+
+	sum = sum >> 28 ^ (sum & 0xfffffffU);
+	for (int i = 0; i < GREY_CHECKSUM_SIZE; i++)
+		to[i] = (char)(0x80U | (sum >> (21 - 7 * i) & 0x7fU));
+}
+
+/*
+ * What stands behind the text of a key's value, and its NUL.  What has not our
+ * width is somebody else's.
+ */
+static enum grey_status
+check_rest(struct grey_bytes key, struct grey_bytes value,
+    struct grey_bytes text, struct grey_error *err)
+{
+	const size_t rest = text.size + 1, end = rest + GREY_CHECKSUM_SIZE;
+	char sum[GREY_CHECKSUM_SIZE];
+
+	if (value.size % GREY_VALUE_STEP != 0)
+		return is_padding(value, text.size) ?
+		    GREY_OK :
+		    grey_fail(err, GREY_DAMAGED,
+			"the value goes on after its NUL");
+	put_checksum(key, text, sum);
+	if (end <= value.size && is_padding(value, end) &&
+	    memcmp(value.data + rest, sum, sizeof(sum)) == 0)
+		return GREY_OK;
+	return grey_fail(err, GREY_DAMAGED,
+	    is_padding(value, text.size) ?
+		"it has the width of ours, but no checksum" :
+		"the checksum is not that of this item and value");
+}
+
 struct grey_bytes
 grey_record_text(struct grey_bytes value)
 {
@@ -87,19 +133,17 @@ grey_record_text(struct grey_bytes value)
 }
 
 enum grey_status
-grey_record_parse(struct grey_bytes value, struct grey_record *record_r,
-    struct grey_error *err)
+grey_record_parse(struct grey_bytes key, struct grey_bytes value,
+    struct grey_record *record_r, struct grey_error *err)
 {
 	struct grey_bytes text = grey_record_text(value);
 	struct grey_record record = { 0 };
+	enum grey_status status;
 	size_t at = 0;
 
 	if (value.size > GREY_VALUE_MAX)
 		return grey_fail(err, GREY_DAMAGED,
 		    "the value is longer than %d bytes", GREY_VALUE_MAX);
-	if (!is_padding(value, text.size))
-		return grey_fail(err, GREY_DAMAGED,
-		    "the value goes on after its NUL");
 	if (!read_number(text, &at, &record.created) ||
 	    !read_space(text, &at) || !read_number(text, &at, &record.used) ||
 	    !read_space(text, &at) || !read_number(text, &at, &record.count))
@@ -116,15 +160,18 @@ grey_record_parse(struct grey_bytes value, struct grey_record *record_r,
 			return grey_fail(err, GREY_DAMAGED,
 			    "the flags do not parse");
 	}
-	*record_r = record;
-	return GREY_OK;
+	status = check_rest(key, value, text, err);
+	if (status == GREY_OK)
+		*record_r = record;
+	return status;
 }
 
 enum grey_status
-grey_record_format(const struct grey_record *record, size_t old_size,
-    char buffer[GREY_VALUE_MAX], struct grey_bytes *value_r,
+grey_record_format(const struct grey_record *record, struct grey_bytes key,
+    size_t old_size, char buffer[GREY_VALUE_MAX], struct grey_bytes *value_r,
     struct grey_error *err)
 {
+	struct grey_bytes text = { buffer, 0 };
 	size_t length, width;
 	int n;
 
@@ -134,15 +181,17 @@ grey_record_format(const struct grey_record *record, size_t old_size,
 	    (int)(record->flags.size < GREY_VALUE_MAX ? record->flags.size :
 							GREY_VALUE_MAX),
 	    record->flags.size > 0 ? record->flags.data : "");
-	if (n < 0 || n >= GREY_VALUE_MAX)
+	if (n < 0 || n > GREY_TEXT_MAX)
 		return grey_fail(err, GREY_INVALID,
 		    "the flags are longer than a record holds (%d bytes)",
 		    GREY_VALUE_MAX);
-	length = (size_t)n + 1;
+	text.size = (size_t)n;
+	length = text.size + 1 + GREY_CHECKSUM_SIZE;
 	width =
 	    old_size > length && old_size <= GREY_VALUE_MAX ? old_size : length;
 	width =
 	    (width + GREY_VALUE_STEP - 1) / GREY_VALUE_STEP * GREY_VALUE_STEP;
+	put_checksum(key, text, buffer + text.size + 1);
 	memset(buffer + length, 0, width - length);
 	*value_r = (struct grey_bytes){ buffer, width };
 	return GREY_OK;

@@ -1,13 +1,19 @@
 /*
  * The record: what the database knows about an item.
  *
- *	created SP used SP count [SP flag]... NUL [NUL padding]
+ *	created SP used SP count [SP flag]... NUL checksum [NUL padding]
  *
  * Times are decimal seconds since 1970, the count is decimal and saturates, no
  * number has a leading zero (Exim's ${eval} would read octal).  A flag is
  * NAME or NAME=VALUE; bytes of a value outside 0x21-0x7e and "%" are written
  * %XX.  Unknown flags are kept.  The form is that of the Perl module
  * Exim::Grey, so that ${lookup{ITEM}dbm{FILE}} shows "created used count".
+ *
+ * The checksum is the FNV-1a hash of key and text, 32 bits that are folded to
+ * 28, seven in each of four bytes with the top bit set, the highest first:
+ * after a power loss a bucket may lead to what were another record's bytes.
+ * A value of another width was written by others; it has none, and nothing
+ * but NULs behind the text.
  */
 #ifndef GREY_RECORD_H
 #define GREY_RECORD_H
@@ -19,7 +25,10 @@
 #include "status.h"
 
 /* No value is longer, padding included: it fits in one block of the file. */
-#define GREY_VALUE_MAX 4096
+#define GREY_VALUE_MAX     4096
+#define GREY_CHECKSUM_SIZE 4
+/* Nor is a text that we write. */
+#define GREY_TEXT_MAX (GREY_VALUE_MAX - 1 - GREY_CHECKSUM_SIZE)
 /*
  * A value's size is a multiple of this, so that nearly every update has the
  * size of what it replaces: the path that cannot damage the file.
@@ -34,21 +43,22 @@ struct grey_record {
 };
 
 /*
- * Parses a value into a record whose flags point into it.
+ * Parses the value of a key into a record whose flags point into it.
  * Returns GREY_OK, or GREY_DAMAGED with what is wrong.
  */
-enum grey_status grey_record_parse(struct grey_bytes value,
+enum grey_status
+grey_record_parse(struct grey_bytes key, struct grey_bytes value,
     struct grey_record *record_r, struct grey_error *err);
 
 /*
- * Formats the record as a value: text, NUL, padding to a multiple of
- * GREY_VALUE_STEP that is not below old_size, the size of the value that it
- * replaces (0: none).  *value_r points into buffer.
+ * Formats the record as the value of a key: text, NUL, checksum, padding to a
+ * multiple of GREY_VALUE_STEP that is not below old_size, the size of the value
+ * that it replaces (0: none).  *value_r points into buffer.
  * Returns GREY_OK, or GREY_INVALID if the flags are too long.
  */
 enum grey_status grey_record_format(const struct grey_record *record,
-    size_t old_size, char buffer[GREY_VALUE_MAX], struct grey_bytes *value_r,
-    struct grey_error *err);
+    struct grey_bytes key, size_t old_size, char buffer[GREY_VALUE_MAX],
+    struct grey_bytes *value_r, struct grey_error *err);
 
 /* Returns the part of a value that ${lookup dbm} shows: up to its NUL. */
 struct grey_bytes grey_record_text(struct grey_bytes value);

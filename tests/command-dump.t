@@ -16,14 +16,13 @@ my $directory = $c->directory;
 my $head = "# exigrey dump 1\n";
 
 # The text of a record's value, without its padding.
-sub text { return $_[0] =~ s/\0+\z//r }
 
 # The content of a database, with records as their text.
 sub texts
 {
 	my ($content) = @_;
 
-	return { map { $_ => text($content->{$_}) } keys %$content };
+	return { map { $_ => Command::text($content->{$_}) } keys %$content };
 }
 
 sub export_to
@@ -69,6 +68,7 @@ sub random_key
 
 sub random_value
 {
+	my ($key) = @_;
 	my $kind = rand 100;
 
 	return $broken[rand @broken] if $kind < 2;
@@ -78,8 +78,7 @@ sub random_value
 	my $value = join ' ', @numbers, grep { $_ ne '' }
 	    $kind < 5 ? $odd[rand @odd] : $flags[rand @flags];
 	return $value if $kind < 6;	# not even a NUL
-	my $padding = 32 - length($value) % 32;
-	return $value . "\0" x ($padding + 32 * int rand 2);
+	return Command::value($key, $value, 64 * int rand 2);
 }
 
 my %random = ("\0" => "5 6 7\0", "#\0" => "5 6 8\0", "\t\0" => "5 6 9\0",
@@ -87,7 +86,10 @@ my %random = ("\0" => "5 6 7\0", "#\0" => "5 6 8\0", "\t\0" => "5 6 9\0",
     "k" x 65537 . "\0" => "5 6 7\0", "f" x 70000 => "\0",
     "most\0" => '5 6 7 note=' . 'y' x 4085, "more\0" => '5 6 7 note=' .
     'z' x 4084 . "\0");
-$random{random_key()} = random_value() while keys %random < 100000;
+while (keys %random < 100000) {
+	my $key = random_key();
+	$random{$key} = random_value($key);
+}
 $c->store(%random);
 
 my $other = "$directory/db/other";
@@ -102,7 +104,7 @@ is(scalar keys %$got, 100000, 'as many keys');
 is((grep { !exists $second->{$_} || $first->{$_} ne $second->{$_} }
     keys %$first), 0, 'every key and every value is the same');
 # What is no record has no padding that could be changed.
-my @raw = grep { !/\0\z/ || $random{$_} !~
+my @raw = grep { !/\0\z/ || Command::text($random{$_}) !~
     /^(?:0|[1-9]\d*) (?:0|[1-9]\d*) (?:0|[1-9]\d*)(?: [!-<>-~][!-~]*)*\0*\z/ }
     keys %random;
 cmp_ok(scalar @raw, '>', 10000, 'many are no records');
@@ -159,20 +161,20 @@ is($c->content->{"a\0"}, $before->{"a\0"}, 'what exists stays');
 is($c->content->{raw}, 'x', 'what is new is there');
 is($c->must('import', '--replace', "$directory/three"),
     "0 added, 1 replaced, 2 the same, 0 existed and stayed\n", '--replace');
-is(text($c->content->{"a\0"}), '5 6 7 keep', '--replace replaces');
-is(text($c->content->{"z\0"}), text($before->{"z\0"}), 'and nothing else');
+is(Command::text($c->content->{"a\0"}), '5 6 7 keep', '--replace replaces');
+is(Command::text($c->content->{"z\0"}), Command::text($before->{"z\0"}), 'and nothing else');
 is($c->must('-q', 'import', "$directory/three"), '', '-q: silent');
 
 # A record is never narrowed; what does not parse gives way to one that does.
-$c->store("wide\0" => '1 1 1 note=' . 'w' x 100 . "\0" x 17,
+$c->store("wide\0" => Command::value("wide\0", '1 1 1 note=' . 'w' x 100),
     "mend\0" => "5 6 7\0 and more", "huge\0" => 'h' x 5000);
 $c->must({ stdin => $head . join '', map { "$_\t5\t6\t7\t\n" }
     qw(wide mend huge) }, qw(-q import --replace));
 is(length $c->content->{"wide\0"}, 128, 'a wide record stays wide');
-is(text($c->content->{"wide\0"}), '5 6 7', 'though it is replaced');
-is($c->content->{"mend\0"}, "5 6 7" . "\0" x 27,
+is(Command::text($c->content->{"wide\0"}), '5 6 7', 'though it is replaced');
+is($c->content->{"mend\0"}, Command::value("mend\0", '5 6 7'),
     'a value that only begins like the record is replaced');
-is(text($c->content->{"huge\0"}), '5 6 7', 'and one that is too long');
+is(Command::text($c->content->{"huge\0"}), '5 6 7', 'and one that is too long');
 
 # Keys that are made alike, which GDBM cannot tell apart (bytes 24 places apart
 # may change places): no more than a bucket of them, and all others.
@@ -196,9 +198,9 @@ is($c->run('check')->{status}, 0, 'keys that are alike: sound');
 # The last of its item counts with --replace, else the first.
 my $twice = $head . "t\t5\t6\t1\t\nt\t5\t6\t2\t\n";
 $c->must({ stdin => $twice }, qw(-q import));
-is(text($c->content->{"t\0"}), '5 6 1', 'an item twice: the first');
+is(Command::text($c->content->{"t\0"}), '5 6 1', 'an item twice: the first');
 $c->must({ stdin => $twice }, qw(-q import --replace));
-is(text($c->content->{"t\0"}), '5 6 2', 'with --replace the last');
+is(Command::text($c->content->{"t\0"}), '5 6 2', 'with --replace the last');
 
 # Forms of a dump.
 sub imported
@@ -230,7 +232,7 @@ for my $how ('< "$3"', '- < "$3"', '"$3"', '/dev/stdin < "$3"', '< "$4"',
 	    . "-q import $how", 'sh', Tree::build('exigrey'), $c->db, $file,
 	    "$directory/fifo");
 	is("$r->{status}$r->{err}", '0', "import $how: done");
-	is(text($c->content->{"a\0"}), '5 6 7 keep', "import $how: read");
+	is(Command::text($c->content->{"a\0"}), '5 6 7 keep', "import $how: read");
 	# Whom nobody read from.
 	system("cat '$directory/fifo' > /dev/null") if $how !~ /\$4/;
 }

@@ -128,7 +128,9 @@ for my $command ([qw(purge)], [qw(delete --max-count 0)]) {
 	select(undef, undef, undef, 0.001) until has_snapshot($pid) ||
 	    time > $after + 5;
 	my $file = Tree::slurp($c->db);
-	is($file =~ s/(?<=a\0)\Q$before $before\E 0\0/$after $after 7\0/, 1,
+	my ($was, $is) = map { Command::value("a\0", $_) }
+	    "$before $before 0", "$after $after 7";
+	is($file =~ s/(?<=a\0)\Q$was/$is/, 1,
 	    "@$command: the record that changes");
 	open(my $db, '+<', $c->db) or die;
 	print $db $file;

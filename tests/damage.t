@@ -22,8 +22,8 @@ my ($uid, $gid) = $exim->ids;
 
 # The sound database: a sender that passed, others that are whitelisted.
 my $c = Command->new;
-$c->store(map { ("<s$_\@example.com>\0" => '1700000000 ' . (time - 3600)
-    . " 3 note=n$_\0") } 1 .. RECORDS);
+$c->store(map { my $key = "<s$_\@example.com>\0"; $key => Command::value($key,
+    '1700000000 ' . (time - 3600) . " 3 note=n$_") } 1 .. RECORDS);
 my ($sound, $lock) = map { Tree::slurp($c->db . $_) } '', '.lock';
 like($c->must('check'), qr/^sound: @{[RECORDS]} records/, 'the sound one');
 

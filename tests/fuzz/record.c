@@ -15,6 +15,7 @@ same_record(const struct grey_record *a, const struct grey_record *b)
 static void
 fuzz_value(struct grey_bytes value)
 {
+	const struct grey_bytes key = { "key", 4 };
 	struct grey_record record, again;
 	char buffer[GREY_VALUE_MAX];
 	struct grey_bytes formatted;
@@ -22,16 +23,16 @@ fuzz_value(struct grey_bytes value)
 	int64_t expires;
 
 	require(grey_record_text(value).size <= value.size);
-	if (grey_record_parse(value, &record, &err) != GREY_OK) {
+	if (grey_record_parse(key, value, &record, &err) != GREY_OK) {
 		require(err.text[0] != '\0');
 		return;
 	}
 	(void)grey_record_expires(&record, &expires);
-	if (grey_record_format(&record, value.size % GREY_VALUE_MAX, buffer,
-		&formatted, &err) != GREY_OK)
+	if (grey_record_format(&record, key, value.size % GREY_VALUE_MAX,
+		buffer, &formatted, &err) != GREY_OK)
 		return;
 	require(formatted.size % GREY_VALUE_STEP == 0);
-	require(grey_record_parse(formatted, &again, &err) == GREY_OK);
+	require(grey_record_parse(key, formatted, &again, &err) == GREY_OK);
 	require(same_record(&record, &again));
 	grey_record_count(&again);
 	require(again.count == INT64_MAX || again.count == record.count + 1);

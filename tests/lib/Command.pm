@@ -179,6 +179,30 @@ sub content
 	    pack('H*', $key) => pack('H*', $value) } split /\n/, $r->{out} };
 }
 
+# FNV-1a of 32 bits, folded to 28, seven of them in a byte.
+sub checksum
+{
+	my ($sum) = (0x811c9dc5);
+
+	$sum = ($sum ^ ord) * 0x01000193 & 0xffffffff for split //, $_[0];
+	$sum = $sum >> 28 ^ $sum & 0xfffffff;
+	return join '', map { chr(0x80 | $sum >> $_ & 0x7f) } 21, 14, 7, 0;
+}
+
+# A text as the value of a key, as wide as exigrey makes it or wider.
+sub value
+{
+	my ($key, $text, $least) = @_;
+	my $value = "$text\0" . checksum("$key$text");
+
+	$value .= "\0" x (-length($value) % 32);
+	$value .= "\0" x 32 while length $value < ($least // 0);
+	return $value;
+}
+
+# What a value of ours says, or one that ends in NULs.
+sub text { return $_[0] =~ s/\0[\x80-\xff]{4}\0*\z//r =~ s/\0+\z//r }
+
 # Stores keys and values of any bytes.
 sub store
 {

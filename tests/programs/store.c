@@ -71,7 +71,7 @@ fill(struct greydb *db, long count)
 			.used = 1000 + i,
 			.flags = { "", 0 } };
 		key.size = (size_t)snprintf(item, sizeof(item), "i%ld", i) + 1;
-		if (grey_record_format(&record, 0, buffer, &value, &err) !=
+		if (grey_record_format(&record, key, 0, buffer, &value, &err) !=
 			GREY_OK ||
 		    greydb_store(db, key, value, &err) != GREY_OK)
 			die(err.text);

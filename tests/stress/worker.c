@@ -206,7 +206,8 @@ store(struct greydb *db, struct grey_bytes key, const struct state *state,
 	status = greydb_fetch(db, key, &old, err);
 	if (status != GREY_OK && status != GREY_NOT_FOUND)
 		return status;
-	status = grey_record_format(&record, old.size, buffer, &value, err);
+	status =
+	    grey_record_format(&record, key, old.size, buffer, &value, err);
 	greydb_value_free(&old);
 	return status == GREY_OK ? greydb_store(db, key, value, err) : status;
 }

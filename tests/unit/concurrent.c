@@ -55,8 +55,8 @@ stored_count(struct test_db *test, const char *item)
 
 	if (greylist_record(&test->session, &test->path, &settings,
 		grey_bytes_of(item), &value, NULL) == GREY_OK)
-		assert_int_equal(grey_record_parse(greydb_value_bytes(&value),
-				     &record, NULL),
+		assert_int_equal(grey_record_parse(test_key(item),
+				     greydb_value_bytes(&value), &record, NULL),
 		    GREY_OK);
 	greydb_value_free(&value);
 	return (long long)record.count;

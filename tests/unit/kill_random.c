@@ -113,7 +113,8 @@ check_counts(struct test_db *test, const struct shared *shared)
 			    writer, key, key);
 			if (greydb_fetch(db, test_key(item), &value, &err) ==
 			    GREY_OK)
-				assert_int_equal(grey_record_parse(
+				assert_int_equal(grey_record_parse(test_key(
+								       item),
 						     greydb_value_bytes(&value),
 						     &record, &err),
 				    GREY_OK);

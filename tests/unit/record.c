@@ -8,6 +8,10 @@
 		text, sizeof(text) - 1 \
 	}
 
+/* 32 bytes */
+#define OURS(sum, rest) \
+	VALUE("1 2 3\0" sum "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" rest)
+
 static const struct {
 	const char *name;
 	struct grey_bytes value;
@@ -34,6 +38,23 @@ static const struct {
 	{ "a letter in the count", VALUE("1 2 3x\0"), false, 0, 0, 0, "" },
 	{ "a tab", VALUE("1\t2 3\0"), false, 0, 0, 0, "" },
 	{ "more after NUL", VALUE("1 2 3\0auto"), false, 0, 0, 0, "" },
+	{ "of our width, with a checksum", OURS("\xcb\x83\xa7\xc1", "\0\0"),
+	    true, 1, 2, 3, "" },
+	{ "of our width, without", OURS("\0\0\0\0", "\0\0"), false, 0, 0, 0,
+	    "" },
+	{ "another's checksum", OURS("\xcb\x83\xa7\xc0", "\0\0"), false, 0, 0,
+	    0, "" },
+	{ "more after the checksum", OURS("\xcb\x83\xa7\xc1", "\0x"), false, 0,
+	    0, 0, "" },
+	{ "a checksum, but another width", VALUE("1 2 3\0\xcb\x83\xa7\xc1"),
+	    false, 0, 0, 0, "" },
+	{ "the first 32 bytes of a longer value",
+	    VALUE("1700000000 1700000000 1234 auto\0"), false, 0, 0, 0, "" },
+	{ "the same, without NUL", VALUE("1700000000 1700000000 12345 auto"),
+	    false, 0, 0, 0, "" },
+	{ "as long, but another width",
+	    VALUE("1700000000 1700000000 12345 auto\0"), true, 1700000000,
+	    1700000000, 12345, "auto" },
 	{ "a flag without name", VALUE("1 2 3 =x\0"), false, 0, 0, 0, "" },
 	{ "a flag with a control byte", VALUE("1 2 3 a\033b\0"), false, 0, 0, 0,
 	    "" },
@@ -76,10 +97,11 @@ parses(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct grey_bytes key = VALUE("item\0");
 		struct grey_record got = { 0 };
 		struct grey_error err = { .text = "" };
-		bool ok =
-		    grey_record_parse(cases[i].value, &got, &err) == GREY_OK;
+		bool ok = grey_record_parse(key, cases[i].value, &got, &err) ==
+		    GREY_OK;
 		if (ok != cases[i].parses)
 			fail_msg("%s: parses: got %d, want %d (%s)",
 			    cases[i].name, ok, cases[i].parses, err.text);
@@ -101,39 +123,79 @@ parses(void **state)
 static void
 formats_with_padding(void **state)
 {
+	const struct grey_bytes key = VALUE("item\0");
 	char buffer[GREY_VALUE_MAX], flags[GREY_VALUE_MAX];
 	struct grey_record record = { 1700000000, 1700000000, 1, { "", 0 } };
 	struct grey_bytes value;
 	struct grey_error err;
 
 	(void)state;
-	assert_int_equal(grey_record_format(&record, 0, buffer, &value, &err),
+	assert_int_equal(grey_record_format(&record, key, 0, buffer, &value,
+			     &err),
 	    GREY_OK);
 	assert_int_equal(value.size, 32);
 	assert_string_equal(value.data, "1700000000 1700000000 1");
 	/* An update never narrows; another width is widened. */
-	(void)grey_record_format(&record, 96, buffer, &value, &err);
+	(void)grey_record_format(&record, key, 96, buffer, &value, &err);
 	assert_int_equal(value.size, 96);
-	for (size_t i = 24; i < 96; i++)
+	for (size_t i = 28; i < 96; i++)
 		assert_int_equal(value.data[i], 0);
-	(void)grey_record_format(&record, 33, buffer, &value, &err);
+	(void)grey_record_format(&record, key, 33, buffer, &value, &err);
 	assert_int_equal(value.size, 64);
-	/* 31 bytes and the NUL still fit in 32; 32 and the NUL do not. */
-	record.flags = grey_bytes_of("abcdefg");
-	(void)grey_record_format(&record, 0, buffer, &value, &err);
+	/* 27 bytes, the NUL and the checksum fit in 32; 28 do not. */
+	record.flags = grey_bytes_of("abc");
+	(void)grey_record_format(&record, key, 0, buffer, &value, &err);
 	assert_int_equal(value.size, 32);
-	record.flags = grey_bytes_of("abcdefgh");
-	(void)grey_record_format(&record, 0, buffer, &value, &err);
+	record.flags = grey_bytes_of("abcd");
+	(void)grey_record_format(&record, key, 0, buffer, &value, &err);
 	assert_int_equal(value.size, 64);
 	memset(flags, 'x', sizeof(flags));
 	record.flags = (struct grey_bytes){ flags, sizeof(flags) };
-	assert_int_equal(grey_record_format(&record, 0, buffer, &value, &err),
+	assert_int_equal(grey_record_format(&record, key, 0, buffer, &value,
+			     &err),
 	    GREY_INVALID);
-	record.flags.size = GREY_VALUE_MAX - 25;
-	assert_int_equal(grey_record_format(&record, 0, buffer, &value, &err),
+	record.flags.size = GREY_TEXT_MAX - 24;
+	assert_int_equal(grey_record_format(&record, key, 0, buffer, &value,
+			     &err),
 	    GREY_OK);
 	assert_int_equal(value.size, GREY_VALUE_MAX);
-	assert_int_equal(grey_record_parse(value, &record, &err), GREY_OK);
+	assert_int_equal(grey_record_parse(key, value, &record, &err), GREY_OK);
+	record.flags = (struct grey_bytes){ flags, GREY_TEXT_MAX - 23 };
+	assert_int_equal(grey_record_format(&record, key, 0, buffer, &value,
+			     &err),
+	    GREY_INVALID);
+}
+
+/* No byte of a value or its key can change, nor a value be another key's. */
+static void
+what_changed_is_noticed(void **state)
+{
+	char item[] = "192.0.2.1/a@example.com/b@example.org";
+	const struct grey_bytes key = { item, sizeof(item) };
+	char buffer[GREY_VALUE_MAX];
+	struct grey_record record = { 1700000000, 1700000060, 7, { "", 0 } };
+	struct grey_bytes value;
+	struct grey_error err;
+
+	(void)state;
+	assert_int_equal(grey_record_format(&record, key, 0, buffer, &value,
+			     &err),
+	    GREY_OK);
+	for (size_t i = 0; i < value.size; i++)
+		for (int other = 1; other < 256; other++) {
+			buffer[i] = (char)(buffer[i] ^ other);
+			if (grey_record_parse(key, value, &record, &err) ==
+			    GREY_OK)
+				fail_msg("byte %zu ^ %#x", i, (unsigned)other);
+			buffer[i] = (char)(buffer[i] ^ other);
+		}
+	for (size_t i = 0; i < sizeof(item); i++) {
+		item[i] ^= 1;
+		assert_int_equal(grey_record_parse(key, value, &record, &err),
+		    GREY_DAMAGED);
+		item[i] ^= 1;
+	}
+	assert_int_equal(grey_record_parse(key, value, &record, &err), GREY_OK);
 }
 
 static void
@@ -237,6 +299,7 @@ main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(parses),
 		cmocka_unit_test(values_are_escaped),
 		cmocka_unit_test(formats_with_padding),
+		cmocka_unit_test(what_changed_is_noticed),
 		cmocka_unit_test(the_count_saturates),
 		cmocka_unit_test(flags_are_found),
 		cmocka_unit_test(flags_are_set_and_removed),

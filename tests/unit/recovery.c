@@ -78,21 +78,26 @@ key_of(int i, char buffer[64])
 }
 
 static struct grey_bytes
-value_of(int i, char buffer[32])
+value_of(int i, struct grey_bytes key, char buffer[GREY_VALUE_MAX])
 {
-	memset(buffer, 0, 32);
-	(void)snprintf(buffer, 32, "%d %d 1", NOW, NOW + i);
-	return (struct grey_bytes){ buffer, 32 };
+	const struct grey_record record = { NOW, NOW + i, 1, { "", 0 } };
+	struct grey_bytes value;
+	struct grey_error err;
+
+	assert_int_equal(grey_record_format(&record, key, 0, buffer, &value,
+			     &err),
+	    GREY_OK);
+	return value;
 }
 
 static void
 store_one(struct greydb *db, int i)
 {
-	char key[64], value[32];
+	char item[64], value[GREY_VALUE_MAX];
+	const struct grey_bytes key = key_of(i, item);
 	struct grey_error err;
 
-	if (greydb_store(db, key_of(i, key), value_of(i, value), &err) !=
-	    GREY_OK)
+	if (greydb_store(db, key, value_of(i, key, value), &err) != GREY_OK)
 		fail_msg("%s", err.text);
 }
 
@@ -121,12 +126,13 @@ die_announced(void)
 	int fd = test_file(&world.test, "seen.lock", O_RDWR);
 	struct grey_journal journal;
 	struct grey_error err;
-	char key[64], value[32];
+	char item[64], value[GREY_VALUE_MAX];
 	const int i = world.records + world.more++;
+	const struct grey_bytes key = key_of(i, item);
 
 	assert_int_equal(grey_journal_read(fd, &journal, &err), GREY_OK);
-	assert_int_equal(grey_journal_begin(fd, &journal, GREY_OP_STORE,
-			     key_of(i, key), value_of(i, value), &err),
+	assert_int_equal(grey_journal_begin(fd, &journal, GREY_OP_STORE, key,
+			     value_of(i, key, value), &err),
 	    GREY_OK);
 	(void)close(fd);
 }
@@ -236,7 +242,7 @@ static enum grey_status
 look_at(void *arg, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
 {
-	char *seen = arg, buffer[64];
+	char *seen = arg, buffer[GREY_VALUE_MAX];
 	int i = -1;
 
 	(void)err;
@@ -245,7 +251,7 @@ look_at(void *arg, struct grey_bytes key, struct grey_bytes value,
 	    !grey_bytes_equal(key, key_of(i, buffer)))
 		fail_msg("'%s' is there twice, or wrong", key.data);
 	/* What was asked for has another count by now. */
-	if (i >= CALLERS && !grey_bytes_equal(value, value_of(i, buffer)))
+	if (i >= CALLERS && !grey_bytes_equal(value, value_of(i, key, buffer)))
 		fail_msg("'%s' has the value '%s'", key.data, value.data);
 	return GREY_OK;
 }

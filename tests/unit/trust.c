@@ -11,7 +11,8 @@ record_of(const char *text)
 	struct grey_record record = { 0 };
 	struct grey_error err;
 
-	if (grey_record_parse(grey_bytes_of(text), &record, &err) != GREY_OK)
+	if (grey_record_parse(grey_bytes_of(""), grey_bytes_of(text), &record,
+		&err) != GREY_OK)
 		fail_msg("%s: %s", text, err.text);
 	return record;
 }
