@@ -7,6 +7,12 @@
 
 #include "gdbm_file.h"
 
+/* Of a bucket's own table of free space. */
+#define BUCKET_SPACE 6
+
+/* libgdbm does not keep less than this (gdbmconst.h, IGNORE_SIZE). */
+#define LEAST_SPACE 5
+
 /*
  * The structs as libgdbm writes them (GDBM 1.23, gdbmdefs.h; the same since
  * 1.8.3), in the byte order and with the padding of this machine.
@@ -51,7 +57,7 @@ struct disk_element {
 
 struct disk_bucket {
 	int space_count;
-	struct disk_extent space[6];
+	struct disk_extent space[BUCKET_SPACE];
 	int bits;
 	int count;
 	struct disk_element elements[1];
@@ -82,6 +88,28 @@ bool grey_gdbm_alike(uint32_t a, uint32_t b, int bits);
  */
 enum grey_status grey_gdbm_read(const struct grey_gdbm_file *file, void *to,
     size_t size, off_t at, struct grey_error *err);
+
+/*
+ * Free space that cannot be any would cost more than one record: GREY_DAMAGED
+ * if it has a byte in common with header, directory or current bucket.
+ */
+enum grey_status grey_gdbm_check_extent(const struct grey_gdbm_file *file,
+    struct grey_gdbm_extent extent, struct grey_error *err);
+
+/* Bytes that a table in the chain takes, by the extents of the header's. */
+size_t grey_gdbm_table_bytes(int header_extents);
+
+/*
+ * Writes count stretches of memory one after the other, all or it fails.
+ * Returns GREY_OK or GREY_FAILED.
+ */
+enum grey_status grey_gdbm_write(const struct grey_gdbm_file *file,
+    const struct grey_bytes *parts, int count, off_t at,
+    struct grey_error *err);
+
+/* Writes the current bucket, if it was changed: GREY_OK, GREY_FAILED. */
+enum grey_status
+grey_gdbm_write_bucket(struct grey_gdbm_file *file, struct grey_error *err);
 
 /* The current bucket as it was read; it lives until the next is. */
 const struct disk_bucket *grey_gdbm_current(const struct grey_gdbm_file *file);

@@ -221,9 +221,11 @@ grey_gdbm_end(struct grey_gdbm_file *file)
 {
 	free(file->directory);
 	free(file->bucket);
+	free(file->header);
 	free(file->record);
 	file->directory = NULL;
-	file->bucket = file->record = NULL;
+	file->bucket = file->header = file->record = NULL;
+	file->bucket_changed = file->header_changed = false;
 }
 
 const struct disk_bucket *
@@ -331,8 +333,10 @@ grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
 		file->bucket = malloc(file->bucket_size);
 	if (file->bucket == NULL)
 		return grey_fail(err, GREY_FAILED, "out of memory");
-	status = grey_gdbm_read(file, &at, sizeof(at),
-	    file->directory_at + (off_t)(entry * sizeof(off_t)), err);
+	status = grey_gdbm_write_bucket(file, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_read(file, &at, sizeof(at),
+		    file->directory_at + (off_t)(entry * sizeof(off_t)), err);
 	if (status == GREY_OK)
 		status = read_bucket(file, entry, at, bucket_r, err);
 	if (status == GREY_OK)

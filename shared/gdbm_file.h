@@ -1,6 +1,6 @@
 /*
- * The GDBM file format, read only, from a descriptor: what a check, a walk and
- * a rescue need and libgdbm does not offer.  Every number that comes from the
+ * The GDBM file format, from a descriptor: what a check, a walk, a rescue and
+ * the change of one key need and libgdbm does not offer.  Every number that comes from the
  * file is checked before it is used: a damaged or hostile file gives
  * GREY_DAMAGED, never a crash or a long loop.
  *
@@ -52,10 +52,13 @@ struct grey_gdbm_file {
 	size_t entries;   /* of the directory */
 	off_t *directory; /* NULL until it is read */
 	char *bucket;     /* buffer for one bucket */
+	char *header;     /* its block, NULL until it is changed */
 	char *record;     /* buffer for one key and value */
 	size_t record_size;
-	bool has_current; /* current tells what bucket holds */
-	bool has_found;   /* found tells what record holds (gdbm_find.h) */
+	bool has_current;    /* current tells what bucket holds */
+	bool has_found;      /* found tells what record holds (gdbm_find.h) */
+	bool bucket_changed; /* in memory only, until grey_gdbm_write_back */
+	bool header_changed; /* the same */
 	struct grey_gdbm_bucket current;
 	struct grey_gdbm_element found;
 };
@@ -122,12 +125,20 @@ uint32_t grey_gdbm_hash(struct grey_bytes key);
 
 /*
  * Reads the bucket that a hash leads to, after grey_gdbm_header alone: the
- * directory is not read, and nothing if it is the current bucket.
- * grey_gdbm_end frees the buffer.
+ * directory is not read, and nothing if it is the current bucket.  A current
+ * one that was changed is written before another is read.  grey_gdbm_end frees
+ * the buffer.
  * Returns GREY_OK, GREY_DAMAGED, GREY_FAILED.
  */
 enum grey_status grey_gdbm_bucket_of(struct grey_gdbm_file *file, uint32_t hash,
     struct grey_gdbm_bucket *bucket_r, struct grey_error *err);
+
+/*
+ * Writes what was changed in memory only: first the current bucket, then the
+ * header.  After a failure that is forgotten.  Returns GREY_OK, GREY_FAILED.
+ */
+enum grey_status
+grey_gdbm_write_back(struct grey_gdbm_file *file, struct grey_error *err);
 
 /* The directory entry that a hash leads to. */
 uint32_t grey_gdbm_entry_of(const struct grey_gdbm_file *file, uint32_t hash);

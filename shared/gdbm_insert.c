@@ -1,34 +1,8 @@
 #include "gdbm_insert.h"
 
-#include <sys/uio.h>
-
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gdbm_disk.h"
-
-/* libgdbm does not keep less than this (gdbmconst.h, IGNORE_SIZE). */
-#define LEAST_SPACE 5
-
-/* Free space that cannot be any would cost more than one record. */
-static enum grey_status
-check_space(const struct grey_gdbm_file *file, struct grey_gdbm_extent extent,
-    struct grey_error *err)
-{
-	const off_t directory_end =
-	    file->directory_at + (off_t)(file->entries * sizeof(off_t));
-
-	if (extent.at >= file->block_size &&
-	    (extent.at >= directory_end ||
-		extent.at + extent.size <= file->directory_at) &&
-	    (extent.at >= file->current.at + file->bucket_size ||
-		extent.at + extent.size <= file->current.at))
-		return GREY_OK;
-	return grey_gdbm_damaged(err,
-	    "free space lies in the header, the directory or its own bucket",
-	    extent.at);
-}
 
 /*
  * Takes size bytes out of the bucket's own table of free space, which is in
@@ -47,7 +21,7 @@ take_space(const struct grey_gdbm_file *file, struct disk_bucket *bucket,
 		status = grey_gdbm_bucket_space(file, i++, &extent, err);
 	while (status == GREY_OK && extent.size < size);
 	if (status == GREY_OK)
-		status = check_space(file, extent, err);
+		status = grey_gdbm_check_extent(file, extent, err);
 	if (status != GREY_OK)
 		return status;
 	*at_r = extent.at;
@@ -84,49 +58,20 @@ empty_place(const struct grey_gdbm_file *file, struct disk_bucket *bucket,
 	return NULL;
 }
 
-/* writes all, or fails */
-static enum grey_status
-write_parts(const struct grey_gdbm_file *file, const struct grey_bytes *bytes,
-    int count, off_t at, struct grey_error *err)
-{
-	struct iovec parts[2];
-	ssize_t whole = 0, n;
-
-	for (int i = 0; i < count; i++) {
-		/* iovec serves readers too, and so is not const. */
-		union {
-			const char *from;
-			void *to;
-		} base = { .from = bytes[i].data };
-		parts[i] = (struct iovec){ base.to, bytes[i].size };
-		whole += (ssize_t)bytes[i].size;
-	}
-	do
-		n = pwritev(file->fd, parts, count, at);
-	while (n == -1 && errno == EINTR);
-	if (n == whole)
-		return GREY_OK;
-	return grey_fail(err, GREY_FAILED, "cannot write: %s",
-	    strerror(n == -1 ? errno : ENOSPC));
-}
-
 /* The bucket in memory is the new one; the file's follows its record. */
 static enum grey_status
 write_record(struct grey_gdbm_file *file, off_t at, struct grey_bytes key,
     struct grey_bytes value, struct grey_error *err)
 {
 	const struct grey_bytes record[] = { key, value };
-	const struct grey_bytes bucket[] = { { file->bucket,
-	    file->bucket_size } };
 	const off_t end = at + (off_t)(key.size + value.size);
 	enum grey_status status;
 
-	status = write_parts(file, record, 2, at, err);
+	status = grey_gdbm_write(file, record, 2, at, err);
 	if (status == GREY_OK && end > file->size)
 		file->size = end;
-	return status == GREY_OK ?
-	    write_parts(file, bucket, 1, file->current.at, err) :
-	    status;
+	file->bucket_changed = true;
+	return status == GREY_OK ? grey_gdbm_write_bucket(file, err) : status;
 }
 
 enum grey_status
@@ -163,6 +108,6 @@ grey_gdbm_insert(struct grey_gdbm_file *file, struct grey_bytes key,
 	status = write_record(file, at, key, value, err);
 	/* What is in memory may not be what is in the file. */
 	if (status != GREY_OK)
-		file->has_current = false;
+		file->has_current = file->bucket_changed = false;
 	return status;
 }

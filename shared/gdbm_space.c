@@ -17,14 +17,30 @@ extent_of(const struct grey_gdbm_file *file, const struct disk_extent *disk,
 }
 
 enum grey_status
+grey_gdbm_check_extent(const struct grey_gdbm_file *file,
+    struct grey_gdbm_extent extent, struct grey_error *err)
+{
+	const off_t directory_end =
+	    file->directory_at + (off_t)(file->entries * sizeof(off_t));
+
+	if (extent.at >= file->block_size &&
+	    (extent.at >= directory_end ||
+		extent.at + extent.size <= file->directory_at) &&
+	    (extent.at >= file->current.at + file->bucket_size ||
+		extent.at + extent.size <= file->current.at))
+		return GREY_OK;
+	return grey_gdbm_damaged(err,
+	    "free space lies in the header, the directory or its own bucket",
+	    extent.at);
+}
+
+enum grey_status
 grey_gdbm_bucket_space(const struct grey_gdbm_file *file, uint32_t i,
     struct grey_gdbm_extent *extent_r, struct grey_error *err)
 {
 	const struct disk_bucket *bucket = grey_gdbm_current(file);
 
-	if (bucket->space_count < 0 ||
-	    bucket->space_count >
-		(int)(sizeof(bucket->space) / sizeof(bucket->space[0])))
+	if (bucket->space_count < 0 || bucket->space_count > BUCKET_SPACE)
 		return grey_fail(err, GREY_DAMAGED,
 		    "a bucket's table of free space has a wrong size");
 	if (i >= (uint32_t)bucket->space_count)
@@ -56,15 +72,20 @@ visit_table(const struct grey_gdbm_file *file, const struct disk_space *table,
 	return GREY_OK;
 }
 
-/* A table in the chain has half the extents of the header's (falloc.c). */
+/* It has half the extents of the header's (falloc.c). */
+size_t
+grey_gdbm_table_bytes(int header_extents)
+{
+	return (((size_t)header_extents * sizeof(struct disk_extent)) >> 1) +
+	    sizeof(struct disk_space);
+}
+
 static enum grey_status
 visit_chain(const struct grey_gdbm_file *file, int header_extents, off_t next,
     struct disk_space *table, grey_gdbm_space_fn *visit, void *arg,
     struct grey_error *err)
 {
-	const size_t room =
-	    (((size_t)header_extents * sizeof(struct disk_extent)) >> 1) +
-	    sizeof(struct disk_space);
+	const size_t room = grey_gdbm_table_bytes(header_extents);
 	off_t left = file->size / (off_t)room + 1;
 	enum grey_status status = GREY_OK;
 

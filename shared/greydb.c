@@ -181,7 +181,7 @@ do_operation(struct greydb *db, enum grey_operation operation,
 {
 	return operation == GREY_OP_STORE ?
 	    db->driver->store(db->handle, key, value, err) :
-	    db->driver->remove(db->handle, key, err);
+	    db->driver->remove(db->handle, key, db->batch, err);
 }
 
 /*

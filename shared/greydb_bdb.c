@@ -363,12 +363,14 @@ driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
 }
 
 static enum grey_status
-driver_remove(void *arg, struct grey_bytes key, struct grey_error *err)
+driver_remove(void *arg, struct grey_bytes key, bool later,
+    struct grey_error *err)
 {
 	struct handle *handle = arg;
 	DBT what = dbt_of(key);
 	int error;
 
+	(void)later; /* all is */
 	enter(handle);
 	error = handle->db->del(handle->db, NULL, &what, 0);
 	leave(handle);

@@ -63,14 +63,16 @@ struct greydb_driver {
 	/*
 	 * GREY_OK, GREY_NOT_FOUND (fetch, remove), GREY_DAMAGED, GREY_FAILED.
 	 * Without collect, a store of the same size as what it replaces
-	 * changes nothing but the value's own bytes.
+	 * changes nothing but the value's own bytes.  later: the remove is
+	 * one of many, and may reach the file with those after it, by close
+	 * at the latest.
 	 */
 	enum grey_status (*fetch)(void *handle, struct grey_bytes key,
 	    struct greydb_value *value_r, struct grey_error *err);
 	enum grey_status (*store)(void *handle, struct grey_bytes key,
 	    struct grey_bytes value, struct grey_error *err);
 	enum grey_status (*remove)(void *handle, struct grey_bytes key,
-	    struct grey_error *err);
+	    bool later, struct grey_error *err);
 
 	/*
 	 * Looks whether a new key can be stored without making the file

@@ -20,6 +20,7 @@
 #include "gdbm_find.h"
 #include "gdbm_guess.h"
 #include "gdbm_insert.h"
+#include "gdbm_remove.h"
 #include "gdbm_salvage.h"
 #include "gdbm_trust.h"
 #include "library.h"
@@ -173,9 +174,9 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 }
 
 /*
- * An open file.  One key is found, replaced in place, and put into a bucket
- * that has room without libgdbm, which reads the whole directory when it opens
- * a file and trusts too much of it.  It is opened for the first change that
+ * An open file.  One key is found, replaced in place, put into a bucket that
+ * has room and removed without libgdbm, which reads the whole directory when it
+ * opens a file and trusts too much of it.  It is opened for the first change that
  * needs it, after a look at what it would trust, and makes every change from
  * then on.  A file that is filled is our own, so it does everything there.
  */
@@ -245,7 +246,9 @@ engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
 
 	if (handle->mode == GREYDB_FILL)
 		return GREY_OK;
-	status = look_again(handle, takes_space, err);
+	status = grey_gdbm_write_back(&handle->file, err);
+	if (status == GREY_OK)
+		status = look_again(handle, takes_space, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_trust(&handle->file, key,
 		    handle->gdbm == NULL ? GREY_GDBM_LOOK_FIRST :
@@ -369,8 +372,11 @@ driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = store_simply(handle, key, value, err);
+	/* What was removed is to be gone before its space is used again. */
+	enum grey_status status = grey_gdbm_write_back(&handle->file, err);
 
+	if (status == GREY_OK)
+		status = store_simply(handle, key, value, err);
 	if (status != GREY_NOT_FOUND)
 		return status;
 	handle->moved |= may_split(handle);
@@ -398,12 +404,33 @@ driver_admit(void *arg, struct grey_bytes key, int64_t records,
 	    status;
 }
 
+/* GREY_NOT_FOUND if it takes libgdbm. */
 static enum grey_status
-driver_remove(void *arg, struct grey_bytes key, struct grey_error *err)
+remove_simply(struct handle *handle, struct grey_bytes key, bool later,
+    struct grey_error *err)
+{
+	enum grey_status status;
+
+	/* Not beside libgdbm, which remembers buckets. */
+	if (handle->gdbm != NULL)
+		return GREY_NOT_FOUND;
+	status = grey_gdbm_remove(&handle->file, key, err);
+	handle->written |= status != GREY_NOT_FOUND;
+	return status == GREY_OK && !later ?
+	    grey_gdbm_write_back(&handle->file, err) :
+	    status;
+}
+
+static enum grey_status
+driver_remove(void *arg, struct grey_bytes key, bool later,
+    struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = engage_library(handle, key, false, err);
+	enum grey_status status = remove_simply(handle, key, later, err);
 
+	if (status != GREY_NOT_FOUND)
+		return status;
+	status = engage_library(handle, key, false, err);
 	if (status != GREY_OK)
 		return status;
 	if (library.delete(handle->gdbm, datum_of(key)) != 0) {
@@ -435,7 +462,7 @@ static enum grey_status
 driver_close(void *arg, int sync_sink, struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = GREY_OK;
+	enum grey_status status = grey_gdbm_write_back(&handle->file, err);
 
 	/*
 	 * A bucket that was split moved, and its old place is free: what comes
@@ -445,7 +472,7 @@ driver_close(void *arg, int sync_sink, struct grey_error *err)
 		sync_sink = -1;
 	if (handle->gdbm != NULL)
 		status = close_library(handle->gdbm, sync_sink, err);
-	else if (handle->written && sync_sink == -1 &&
+	else if (status == GREY_OK && handle->written && sync_sink == -1 &&
 	    fsync(handle->file.fd) == -1)
 		status = grey_fail(err, GREY_FAILED, "cannot sync: %s",
 		    strerror(errno));

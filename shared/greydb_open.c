@@ -94,7 +94,7 @@ complete(struct greydb *db, const struct grey_journal *pending,
 		if (status == GREY_OK)
 			status = db->driver->store(db->handle, key, value, err);
 	} else {
-		status = db->driver->remove(db->handle, key, err);
+		status = db->driver->remove(db->handle, key, false, err);
 		if (status == GREY_OK)
 			db->journal.records--;
 		else if (status == GREY_NOT_FOUND)

@@ -127,6 +127,38 @@ both_agree(void **state)
 	test_db_end(&model.test);
 }
 
+/* Deletes in batches, as a purge does, then inserts into what became free. */
+static void
+batches_agree(void **state)
+{
+	static struct model model;
+	struct grey_error err;
+	char key[64];
+
+	(void)state;
+	test_db_begin(&model.test);
+	for (int round = 0; round < 6; round++) {
+		for (int i = 0; i < KEYS; i++)
+			if (model.version[i] == 0)
+				operate(&model, i, SIZES * (round + 1));
+		for (int i = round % 2; i < KEYS;) {
+			struct greydb *db = test_open(&model.test);
+			assert_int_equal(greydb_batch(db, &err), GREY_OK);
+			for (int n = 0; n < 256 && i < KEYS; n++, i += 2) {
+				if (greydb_delete(db, key_of(i, key), &err) !=
+				    GREY_OK)
+					fail_msg("%s", err.text);
+				model.version[i] = 0;
+				model.records--;
+			}
+			test_close(db);
+		}
+		compare(&model);
+	}
+	assert_int_equal(model.test.lines, 0);
+	test_db_end(&model.test);
+}
+
 /* Opens the file beside greydb, for one function of ours. */
 static void
 begin(struct test_db *test, struct grey_gdbm_file *file)
@@ -232,6 +264,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(both_agree),
+		cmocka_unit_test(batches_agree),
 		cmocka_unit_test(most_inserts_need_no_library),
 		cmocka_unit_test(no_room_writes_nothing),
 		cmocka_unit_test(space_in_the_header_is_damage) };

@@ -1,0 +1,106 @@
+#include "gdbm_remove.h"
+
+#include "gdbm_disk.h"
+#include "gdbm_find.h"
+#include "gdbm_release.h"
+
+/* Have two stretches a byte in common? */
+static bool
+overlap(const struct grey_gdbm_element *element,
+    const struct grey_gdbm_extent *extent)
+{
+	return element->at < extent->at + extent->size &&
+	    extent->at <
+	    element->at + (off_t)(element->key_size + element->value_size);
+}
+
+/*
+ * Where in the bucket is what was found?  Meanwhile looks whether its records
+ * are as many as it says, belong there, and use none of its space.
+ */
+static enum grey_status
+find_place(const struct grey_gdbm_file *file, struct grey_gdbm_extent extent,
+    uint32_t *place_r, struct grey_error *err)
+{
+	struct grey_gdbm_element element;
+	enum grey_status status;
+	uint32_t count = 0, same = 0;
+
+	for (uint32_t i = 0; i < file->elements; i++) {
+		status = grey_gdbm_element(file, i, &element, err);
+		if (status == GREY_NOT_FOUND)
+			continue;
+		if (status != GREY_OK)
+			return status;
+		if (!grey_gdbm_alike(element.hash, file->found.hash,
+			file->current.bits))
+			return grey_gdbm_damaged(err,
+			    "a record is in a bucket that its hash does not "
+			    "lead to",
+			    element.at);
+		count++;
+		if (!overlap(&element, &extent))
+			continue;
+		same++;
+		*place_r = i;
+	}
+	if (count != file->current.count)
+		return grey_gdbm_damaged(err, "a bucket miscounts its records",
+		    file->current.at);
+	return same == 1 ?
+	    GREY_OK :
+	    grey_gdbm_damaged(err, "a record shares space with something else",
+		extent.at);
+}
+
+/*
+ * Empties a place.  A search ends at the first empty one, so what follows moves
+ * up unless it would come to lie before the place that its hash points to
+ * (gdbmdelete.c).
+ */
+static void
+empty(const struct grey_gdbm_file *file, struct disk_bucket *bucket,
+    uint32_t place)
+{
+	const uint32_t all = file->elements;
+	struct disk_element *elements = bucket->elements;
+	uint32_t last = place, home;
+
+	elements[last].hash = -1;
+	for (uint32_t i = (place + 1) % all;
+	     i != last && elements[i].hash != -1; i = (i + 1) % all) {
+		home = (uint32_t)elements[i].hash % all;
+		if ((i + all - home) % all < (i + all - last) % all)
+			continue;
+		elements[last] = elements[i];
+		elements[i].hash = -1;
+		last = i;
+	}
+	bucket->count--;
+}
+
+enum grey_status
+grey_gdbm_remove(struct grey_gdbm_file *file, struct grey_bytes key,
+    struct grey_error *err)
+{
+	struct grey_gdbm_extent extent;
+	enum grey_status status;
+	struct grey_bytes value;
+	uint32_t place = 0;
+
+	status = grey_gdbm_find(file, key, &value, err);
+	if (status != GREY_OK)
+		return status;
+	extent = (struct grey_gdbm_extent){ file->found.at,
+		(off_t)(key.size + value.size) };
+	status = find_place(file, extent, &place, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_release(file, extent, err);
+	if (status != GREY_OK)
+		return status;
+	empty(file, (struct disk_bucket *)(void *)file->bucket, place);
+	file->current.count--;
+	file->bucket_changed = true;
+	file->has_found = false;
+	return GREY_OK;
+}
