@@ -17,6 +17,7 @@
 
 #include <gdbm.h>
 
+#include "gdbm_file.h"
 #include "journal.h"
 #include "snapshot.h"
 #define ONLY_WRITES
@@ -361,6 +362,145 @@ every_write_of_every_operation(void **state)
 	test_db_end(&test);
 }
 
+/*
+ * A batch, as a purge or an edit makes it: of every fourth four keys three are
+ * deleted, which touches all buckets again and again and frees more space than
+ * their tables hold, and one new key takes some of it.
+ */
+#define BATCH FIRST_RECORDS
+
+static int
+key_of_batch(int i)
+{
+	return i % 4 == 3 ? FIRST_RECORDS + i : i;
+}
+
+static void
+apply_batch(struct test_db *test, const struct model *model)
+{
+	struct greydb *db = test_open(test);
+	struct grey_error err;
+	enum grey_status status = greydb_batch(db, &err);
+	char buffer[96];
+
+	for (int i = 0; i < BATCH && status == GREY_OK; i++) {
+		const int key = key_of_batch(i);
+		const struct grey_bytes bytes = test_key(model->keys[key]);
+
+		status = key < FIRST_RECORDS ?
+		    greydb_delete(db, bytes, &err) :
+		    greydb_store(db, bytes, value_of(key, 1, buffer), &err);
+	}
+	if (status != GREY_OK)
+		fail_msg("%s", err.text);
+	test_close(db);
+}
+
+/* Returns true if it died before write number limit. */
+static bool
+batch_dies(struct test_db *test, const struct model *model, long limit)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid != -1);
+	if (pid == 0) {
+		writes_left = limit;
+		apply_batch(test, model);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFSIGNALED(status))
+		assert_int_equal(status, 0);
+	return WIFSIGNALED(status);
+}
+
+/* Of a batch that died each key is as before or as it was to be. */
+static int
+note_batch(struct test_db *test, struct model *model)
+{
+	struct greydb *db = test_open(test);
+	int done = 0;
+
+	for (int i = 0; i < BATCH; i++) {
+		const int key = key_of_batch(i);
+		struct greydb_value value = { 0 };
+		const int size = greydb_fetch(db, test_key(model->keys[key]),
+				     &value, NULL) == GREY_OK;
+
+		greydb_value_free(&value);
+		done += size != model->sizes[key];
+		note(model, key, size);
+	}
+	test_close(db);
+	return done;
+}
+
+static enum grey_status
+count_tables(void *arg, bool is_table, struct grey_gdbm_extent extent,
+    struct grey_error *err)
+{
+	(void)extent;
+	(void)err;
+	*(int *)arg += is_table;
+	return GREY_OK;
+}
+
+/* How many tables of free space has the file beside the header's? */
+static int
+tables_of(const struct test_db *test)
+{
+	int fd = test_file(test, "seen", O_RDONLY), tables = 0;
+	struct grey_gdbm_file file;
+	struct grey_error err;
+
+	if (grey_gdbm_begin(fd, &file, &err) != GREY_OK ||
+	    grey_gdbm_free_space(&file, count_tables, &tables, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	grey_gdbm_end(&file);
+	(void)close(fd);
+	return tables;
+}
+
+static void
+every_write_of_a_batch(void **state)
+{
+	const bool all = getenv("EXIGREY_CRASH_OPERATIONS") != NULL;
+	static struct model model, after;
+	struct test_db base, test;
+	long deaths = 0;
+	int half_done = 0;
+
+	(void)state;
+	test_db_begin(&base);
+	test_db_begin(&test);
+	fill(&base, &model);
+	for (long limit = 0;; limit += all ? 1 : 5) {
+		int done;
+
+		copy_database(&base, &test);
+		if (!batch_dies(&test, &model, limit))
+			break;
+		deaths++;
+		test_close(test_open(&test));
+		after = model;
+		done = note_batch(&test, &after);
+		half_done += done > 0 && done < BATCH;
+		check_all(&test, &after);
+	}
+	after = model;
+	assert_int_equal(note_batch(&test, &after), BATCH);
+	check_all(&test, &after);
+	if (!test_is_bdb()) {
+		assert_true(half_done > 10);
+		assert_true(tables_of(&test) > tables_of(&base));
+	}
+	print_message("# a batch of %d: %ld deaths, %d of them half-way\n",
+	    BATCH, deaths, half_done);
+	test_db_end(&base);
+	test_db_end(&test);
+}
+
 /* What compact and repair do. */
 static const struct {
 	const char *name;
@@ -557,6 +697,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(
 						every_write_of_every_operation),
+		cmocka_unit_test(every_write_of_a_batch),
 		cmocka_unit_test(every_write_of_a_rewrite),
 		cmocka_unit_test(a_full_disk_at_every_write) };
 
