@@ -85,7 +85,7 @@ change(void *handle, int i, struct grey_error *err)
 	status = greydb_gdbm.fetch(handle, key, &old, err);
 	greydb_value_free(&old);
 	if (status == GREY_OK && i % 3 == 0)
-		return greydb_gdbm.remove(handle, key, err);
+		return greydb_gdbm.remove(handle, key, i % 2 == 0, err);
 	if (status == GREY_NOT_FOUND)
 		status = greydb_gdbm.admit(handle, key, KEYS, err);
 	if (status != GREY_OK)
