@@ -96,6 +96,13 @@ enum grey_status grey_gdbm_read(const struct grey_gdbm_file *file, void *to,
 enum grey_status grey_gdbm_check_extent(const struct grey_gdbm_file *file,
     struct grey_gdbm_extent extent, struct grey_error *err);
 
+/*
+ * Does every record of the current bucket belong where a hash leads, and is
+ * their number right?  GREY_OK, GREY_DAMAGED.
+ */
+enum grey_status grey_gdbm_check_bucket(const struct grey_gdbm_file *file,
+    uint32_t hash, struct grey_error *err);
+
 /* Bytes that a table in the chain takes, by the extents of the header's. */
 size_t grey_gdbm_table_bytes(int header_extents);
 

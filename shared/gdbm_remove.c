@@ -14,39 +14,24 @@ overlap(const struct grey_gdbm_element *element,
 	    element->at + (off_t)(element->key_size + element->value_size);
 }
 
-/*
- * Where in the bucket is what was found?  Meanwhile looks whether its records
- * are as many as it says, belong there, and use none of its space.
- */
+/* Where in the bucket is what was found?  No other record uses its space. */
 static enum grey_status
 find_place(const struct grey_gdbm_file *file, struct grey_gdbm_extent extent,
     uint32_t *place_r, struct grey_error *err)
 {
 	struct grey_gdbm_element element;
-	enum grey_status status;
-	uint32_t count = 0, same = 0;
+	enum grey_status status =
+	    grey_gdbm_check_bucket(file, file->found.hash, err);
+	uint32_t same = 0;
 
-	for (uint32_t i = 0; i < file->elements; i++) {
-		status = grey_gdbm_element(file, i, &element, err);
-		if (status == GREY_NOT_FOUND)
-			continue;
-		if (status != GREY_OK)
-			return status;
-		if (!grey_gdbm_alike(element.hash, file->found.hash,
-			file->current.bits))
-			return grey_gdbm_damaged(err,
-			    "a record is in a bucket that its hash does not "
-			    "lead to",
-			    element.at);
-		count++;
-		if (!overlap(&element, &extent))
-			continue;
-		same++;
-		*place_r = i;
-	}
-	if (count != file->current.count)
-		return grey_gdbm_damaged(err, "a bucket miscounts its records",
-		    file->current.at);
+	if (status != GREY_OK)
+		return status;
+	for (uint32_t i = 0; i < file->elements; i++)
+		if (grey_gdbm_element(file, i, &element, err) == GREY_OK &&
+		    overlap(&element, &extent)) {
+			same++;
+			*place_r = i;
+		}
 	return same == 1 ?
 	    GREY_OK :
 	    grey_gdbm_damaged(err, "a record shares space with something else",

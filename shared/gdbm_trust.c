@@ -188,9 +188,8 @@ check_space(const struct grey_gdbm_file *file, bool again,
 	return look_at_space(file, &places, err);
 }
 
-/* Every record belongs into the bucket, and their number is right. */
-static enum grey_status
-check_bucket(const struct grey_gdbm_file *file, uint32_t hash,
+enum grey_status
+grey_gdbm_check_bucket(const struct grey_gdbm_file *file, uint32_t hash,
     struct grey_error *err)
 {
 	struct grey_gdbm_element element;
@@ -253,7 +252,7 @@ grey_gdbm_trust(struct grey_gdbm_file *file, struct grey_bytes key,
 
 	status = grey_gdbm_bucket_of(file, hash, &bucket, err);
 	if (status == GREY_OK)
-		status = check_bucket(file, hash, err);
+		status = grey_gdbm_check_bucket(file, hash, err);
 	if (status == GREY_OK)
 		status = check_entries(file, err);
 	if (status == GREY_OK && look != GREY_GDBM_LOOK_BUCKET)
