@@ -19,8 +19,8 @@
 
 /*
  * Folds sender into buffer; recipient is whom the mail is for, in the same
- * case.  Folding the result again changes nothing, and what was an address stays
- * one if the recipient is UTF-8; a quoted local part is left as it is.
+ * case.  Folding the result again changes nothing, and what was an address
+ * stays one if the recipient is UTF-8; a quoted local part is left as it is.
  * Returns the folded sender, which points into buffer, or sender itself where
  * it is longer than GREY_FOLD_MAX.
  */

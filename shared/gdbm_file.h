@@ -1,8 +1,8 @@
 /*
  * The GDBM file format, from a descriptor: what a check, a walk, a rescue and
- * the change of one key need and libgdbm does not offer.  Every number that comes from the
- * file is checked before it is used: a damaged or hostile file gives
- * GREY_DAMAGED, never a crash or a long loop.
+ * the change of one key need and libgdbm does not offer.  Every number that
+ * comes from the file is checked before it is used: a damaged or hostile file
+ * gives GREY_DAMAGED, never a crash or a long loop.
  *
  * A file has a header (with a table of free space), a directory of 2^bits
  * bucket addresses, buckets (hash tables of elements, each with a small table

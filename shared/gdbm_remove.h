@@ -1,7 +1,6 @@
 /*
  * A key of a GDBM file, taken out of its bucket without libgdbm.  Its space
- * becomes free as libgdbm would have it: it goes into the bucket's own table,
- * or, where that is full, into the header's.
+ * becomes free as libgdbm would have it (gdbm_release.h).
  */
 #ifndef GREY_GDBM_REMOVE_H
 #define GREY_GDBM_REMOVE_H

@@ -135,8 +135,9 @@ struct greydb_driver {
 	 * Visits every record.  With rescue, what cannot be read is counted
 	 * and passed over, and records that are not where they belong are
 	 * visited after all others; if something was lost, all that can be
-	 * found without header and directory is visited once more.  GREY_OK, what visit returned,
-	 * GREY_INVALID, GREY_DAMAGED, GREY_FAILED.
+	 * found without header and directory is visited once more.
+	 * GREY_OK, what visit returned, GREY_INVALID, GREY_DAMAGED,
+	 * GREY_FAILED.
 	 */
 	enum grey_status (*walk)(int fd, bool rescue, greydb_visit_fn *visit,
 	    void *arg, struct greydb_walk *walk, struct grey_error *err);

@@ -175,10 +175,10 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 
 /*
  * An open file.  One key is found, replaced in place, put into a bucket that
- * has room and removed without libgdbm, which reads the whole directory when it
- * opens a file and trusts too much of it.  It is opened for the first change that
- * needs it, after a look at what it would trust, and makes every change from
- * then on.  A file that is filled is our own, so it does everything there.
+ * has room and removed without libgdbm, which reads the whole directory when
+ * it opens a file and trusts too much of it.  It is opened for the first change
+ * that needs it, after a look at what it would trust, and makes every change
+ * from then on.  A file that is filled is our own, so it does everything there.
  */
 struct handle {
 	struct grey_gdbm_file file; /* its fd is libgdbm's if that is open */
