@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use PrivateExim;
 use Test::More;
 use Time::HiRes qw(sleep);
+use Tree;
 
 my $delay = 2;
 my $key = '<$sender_address>:<$local_part@$domain>';
@@ -107,6 +108,19 @@ sub story
 	    '<cut@example.org>', 'cut')), qr/ 0$/, 'record of a cut key');
 	is($exim->expand($exim->dlfunc('record', 'nobody')), '',
 	    'no record: empty');
+	# One byte of it, as a disk may change it.
+	my $cut_db = $exim->spool . '/grey/cut';
+	my $text = Tree::slurp($cut_db);
+	is($text =~ s/(<cut\@example\.org>\0\d{10} \d{10} )0\0/${1}5\0/, 1,
+	    'a record is spoilt');
+	open(my $fh, '+<', $cut_db) or die "$cut_db: $!";
+	print $fh $text;
+	close($fh);
+	my ($status, $out, $err) = $exim->run($exim->dlfunc('record',
+	    '<a@example.com>:<cut@example.org>', 'cut') . "\n", '-be');
+	is($out, "> \n> \n", 'what does not parse: empty');
+	like($err, qr/record that does not parse \(the checksum is not/,
+	    'which is said');
 	is($exim->expand($exim->dlfunc('wait', $item, $delay)), '0',
 	    'wait: 0 for who would pass');
 	is($exim->expand($exim->dlfunc('wait', 'nobody', '1h30m')), '5400',
