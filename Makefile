@@ -133,12 +133,15 @@ check: deps
 	@tests/deps check
 	@$(MAKE) --no-print-directory run-tests
 
+# What failing tests say stands below the summary, where a log that was cut
+# still has it.
 .PHONY: run-tests
 run-tests: all $(UNIT_TESTS) $(BERKELEY_TESTS) $(TEST_PROGRAMS) $(PRELOADED) \
     $(BENCH_PROGRAMS) $(BUILD)/tests/stress \
     $(if $(filter build,$(BUILD)),fuzz-targets-if-possible)
 	EXIGREY_BUILD=$(BUILD) prove $(PROVEFLAGS) --timer \
-	    $(UNIT_TESTS) $(BERKELEY_TESTS) $(wildcard tests/*.t)
+	    $(UNIT_TESTS) $(BERKELEY_TESTS) $(wildcard tests/*.t) \
+	    2>$(BUILD)/tests/messages || { cat $(BUILD)/tests/messages >&2; false; }
 
 $(BUILD)/tests/%-bdb.t: $(BUILD)/tests/%.t
 	ln -sf $*.t $@
