@@ -15,6 +15,7 @@
 
 #include "greydb_private.h"
 #include "lockfile.h"
+#include "prefetch.h"
 #include "recover.h"
 
 /* Opens the file, and takes the driver that it is for. */
@@ -144,6 +145,7 @@ settle(struct greydb *db, struct grey_error *err)
 	status = open_file(db, O_RDWR, &fd, err);
 	if (status != GREY_OK)
 		return status;
+	grey_prefetch(fd);
 	status = db->driver->settle(fd, &records, err);
 	(void)close(fd);
 	if (status == GREY_OK)

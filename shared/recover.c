@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "prefetch.h"
 #include "set_aside.h"
 
 #define NAME_SIZE    (GREY_DB_NAME_MAX + 48)
@@ -237,6 +238,7 @@ greydb_rebuild(const struct greydb_place *place, struct greydb_rewrite *rewrite,
 		return greydb_make(place, err);
 	if (status != GREY_OK)
 		return status;
+	grey_prefetch(old);
 	status = rebuild(place, old, rewrite, err);
 	(void)close(old);
 	return status;

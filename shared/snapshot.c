@@ -10,6 +10,7 @@
 #include "greydb_driver.h"
 #include "journal.h"
 #include "lockfile.h"
+#include "prefetch.h"
 
 #define COPY_STEP (1 << 20)
 
@@ -128,6 +129,7 @@ rehearse(const struct grey_directory *directory, const char *name,
 	status = grey_directory_file(directory, name, O_RDONLY, &fd, err);
 	if (status != GREY_OK)
 		return status;
+	grey_prefetch(fd);
 	status = copy_somewhere(directory, fd, &snapshot->fd, err);
 	(void)close(fd);
 	return status;
