@@ -19,9 +19,8 @@ in_memory(const void *map)
 	unsigned char is_there[PAGES];
 	int count = 0;
 
-	assert_int_equal(
-	    mincore((void *)(uintptr_t)map, (size_t)(PAGES * page_size),
-		is_there),
+	assert_int_equal(mincore((void *)(uintptr_t)map,
+			     (size_t)(PAGES * page_size), is_there),
 	    0);
 	for (int i = 0; i < PAGES; i++)
 		count += is_there[i] & 1;
