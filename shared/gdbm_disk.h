@@ -118,6 +118,10 @@ enum grey_status grey_gdbm_write(const struct grey_gdbm_file *file,
 enum grey_status
 grey_gdbm_write_bucket(struct grey_gdbm_file *file, struct grey_error *err);
 
+/* Writes the header, if it was changed: GREY_OK, GREY_FAILED. */
+enum grey_status
+grey_gdbm_write_header(struct grey_gdbm_file *file, struct grey_error *err);
+
 /* The current bucket as it was read; it lives until the next is. */
 const struct disk_bucket *grey_gdbm_current(const struct grey_gdbm_file *file);
 

@@ -76,10 +76,16 @@ set_covered(struct grey_gdbm_cover *cover, uint32_t hash, int bits)
 		cover->map[place] = true;
 }
 
-/* The hash of a used element of the current bucket; false: it is no bucket. */
+/*
+ * The hash of a used element of the current bucket; false: it is no bucket.
+ * After a power loss the file may be shorter than when the bucket was written,
+ * so an element may lead behind its end.
+ */
 static bool
 check_bucket(const struct grey_gdbm_file *file, uint32_t *hash_r)
 {
+	const struct grey_gdbm_file longer = { .bucket = file->bucket,
+		.size = INT64_MAX };
 	const struct disk_bucket *bucket = grey_gdbm_current(file);
 	struct grey_gdbm_element element;
 	struct grey_error unwanted;
@@ -87,7 +93,7 @@ check_bucket(const struct grey_gdbm_file *file, uint32_t *hash_r)
 	int count = 0;
 
 	for (uint32_t i = 0; i < file->elements; i++) {
-		status = grey_gdbm_element(file, i, &element, &unwanted);
+		status = grey_gdbm_element(&longer, i, &element, &unwanted);
 		if (status == GREY_NOT_FOUND)
 			continue;
 		if (status != GREY_OK)

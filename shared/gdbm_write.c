@@ -51,13 +51,23 @@ grey_gdbm_write_bucket(struct grey_gdbm_file *file, struct grey_error *err)
 }
 
 enum grey_status
-grey_gdbm_write_back(struct grey_gdbm_file *file, struct grey_error *err)
+grey_gdbm_write_header(struct grey_gdbm_file *file, struct grey_error *err)
 {
 	const struct grey_bytes header = { file->header, file->block_size };
+
+	if (!file->header_changed)
+		return GREY_OK;
+	file->header_changed = false;
+	return grey_gdbm_write(file, &header, 1, 0, err);
+}
+
+enum grey_status
+grey_gdbm_write_back(struct grey_gdbm_file *file, struct grey_error *err)
+{
 	enum grey_status status = grey_gdbm_write_bucket(file, err);
 
-	if (status == GREY_OK && file->header_changed)
-		status = grey_gdbm_write(file, &header, 1, 0, err);
+	if (status == GREY_OK)
+		status = grey_gdbm_write_header(file, err);
 	file->header_changed = false;
 	if (status != GREY_OK) {
 		free(file->header);

@@ -1,8 +1,8 @@
 /*
  * GDBM.  Its own lock (a writer would wait for each idle reader) and its fsync
  * at every close (ten times the cost of a call) are not used; mmap is slower
- * for one open, fetch, store and close.  What a call mostly does goes without
- * libgdbm (struct handle).  (Measured: doc/performance.md.)
+ * for one open, fetch, store and close.  Nearly all goes without libgdbm
+ * (struct handle).  (Measured: doc/performance.md.)
  */
 #include "greydb_driver.h"
 
@@ -33,7 +33,6 @@
 /* What is used of the library, once it is loaded. */
 static struct {
 	__typeof__(gdbm_fd_open) *fd_open;
-	__typeof__(gdbm_fetch) *fetch;
 	__typeof__(gdbm_store) *store;
 	__typeof__(gdbm_delete) *delete;
 	__typeof__(gdbm_fdesc) *fdesc;
@@ -50,7 +49,6 @@ load(struct grey_error *err)
 	static void *loaded;
 	const struct grey_symbol wanted[] = {
 		{ GREY_NAME_OF(gdbm_fd_open), &library.fd_open },
-		{ GREY_NAME_OF(gdbm_fetch), &library.fetch },
 		{ GREY_NAME_OF(gdbm_store), &library.store },
 		{ GREY_NAME_OF(gdbm_delete), &library.delete },
 		{ GREY_NAME_OF(gdbm_fdesc), &library.fdesc },
@@ -174,11 +172,10 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 }
 
 /*
- * An open file.  One key is found, replaced in place, put into a bucket that
- * has room and removed without libgdbm, which reads the whole directory when
- * it opens a file and trusts too much of it.  It is opened for the first change
- * that needs it, after a look at what it would trust, and makes every change
- * from then on.  A file that is filled is our own, so it does everything there.
+ * An open file.  One key is found, replaced in place, inserted and removed
+ * without libgdbm, which reads the whole directory when it opens a file and
+ * trusts too much of it.  It is opened for the first change that needs it,
+ * after a look at what it would trust, and makes every change from then on.
  */
 struct handle {
 	struct grey_gdbm_file file; /* its fd is libgdbm's if that is open */
@@ -193,19 +190,26 @@ struct handle {
 static enum grey_status
 open_library(struct handle *handle, struct grey_error *err)
 {
-	static const int flags[] = { [GREYDB_READ] = GDBM_READER | GDBM_NOMMAP,
-		[GREYDB_WRITE] = GDBM_WRITER | GDBM_NOMMAP,
-		[GREYDB_FRESH] = GDBM_WRITER | GDBM_NOMMAP,
-		[GREYDB_FILL] = GDBM_WRITER };
 	const int fd = handle->file.fd;
 	enum grey_status status;
 
 	if (handle->gdbm != NULL)
 		return GREY_OK;
 	handle->file.fd = -1;
-	status = open_fd(fd, 0, flags[handle->mode], &handle->gdbm, err);
+	status = open_fd(fd, 0, GDBM_WRITER | GDBM_NOMMAP, &handle->gdbm, err);
 	if (status == GREY_OK)
 		handle->file.fd = fd;
+	return status;
+}
+
+static enum grey_status
+read_header(struct handle *handle, int fd, struct grey_error *err)
+{
+	enum grey_status status = grey_gdbm_header(fd, &handle->file, err);
+
+	handle->file.fresh =
+	    handle->mode == GREYDB_FRESH || handle->mode == GREYDB_FILL;
+	handle->file.alone = handle->mode == GREYDB_FILL;
 	return status;
 }
 
@@ -222,7 +226,7 @@ look_again(struct handle *handle, bool takes_space, struct grey_error *err)
 		return GREY_OK;
 	grey_gdbm_end(&handle->file);
 	handle->stale = handle->freed = false;
-	return grey_gdbm_header(fd, &handle->file, err);
+	return read_header(handle, fd, err);
 }
 
 /*
@@ -232,21 +236,20 @@ look_again(struct handle *handle, bool takes_space, struct grey_error *err)
 static enum grey_gdbm_look
 further_look(const struct handle *handle, bool takes_space)
 {
-	return takes_space && handle->mode != GREYDB_FRESH ?
-	    GREY_GDBM_LOOK_AGAIN :
-	    GREY_GDBM_LOOK_BUCKET;
+	return takes_space && !handle->file.fresh ? GREY_GDBM_LOOK_AGAIN :
+						    GREY_GDBM_LOOK_BUCKET;
 }
 
-/* Opens libgdbm for a change of a key, if what it would trust can be. */
+/*
+ * Opens libgdbm for a change of a key, if what it would trust can be.  It does
+ * not know of space that is held (gdbm_allot.h).
+ */
 static enum grey_status
 engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
     struct grey_error *err)
 {
-	enum grey_status status = GREY_OK;
+	enum grey_status status = grey_gdbm_write_back(&handle->file, err);
 
-	if (handle->mode == GREYDB_FILL)
-		return GREY_OK;
-	status = grey_gdbm_write_back(&handle->file, err);
 	if (status == GREY_OK)
 		status = look_again(handle, takes_space, err);
 	if (status == GREY_OK)
@@ -254,6 +257,10 @@ engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
 		    handle->gdbm == NULL ? GREY_GDBM_LOOK_FIRST :
 					   further_look(handle, takes_space),
 		    err);
+	if (status == GREY_OK && handle->gdbm == NULL && !handle->file.fresh &&
+	    fsync(handle->file.fd) == -1)
+		status = grey_fail(err, GREY_FAILED, "cannot sync: %s",
+		    strerror(errno));
 	if (status == GREY_OK)
 		status = open_library(handle, err);
 	if (status != GREY_OK)
@@ -286,29 +293,12 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 	}
 	handle->mode = mode;
 	/* What libgdbm would trust, or turn into a new database. */
-	status = grey_gdbm_header(fd, &handle->file, err);
-	if (status == GREY_OK && mode == GREYDB_FILL)
-		status = open_library(handle, err);
+	status = read_header(handle, fd, err);
 	if (status == GREY_OK)
 		*handle_r = handle;
 	else
 		free_handle(handle);
 	return status;
-}
-
-static enum grey_status
-fetch_from_library(GDBM_FILE file, struct grey_bytes key,
-    struct greydb_value *value_r, struct grey_error *err)
-{
-	datum value = library.fetch(file, datum_of(key));
-
-	if (value.dptr == NULL) {
-		if (reason() == GDBM_ITEM_NOT_FOUND)
-			return GREY_NOT_FOUND;
-		return failed(blame(), "cannot fetch", err);
-	}
-	*value_r = (struct greydb_value){ value.dptr, (size_t)value.dsize };
-	return GREY_OK;
 }
 
 static enum grey_status
@@ -320,8 +310,6 @@ driver_fetch(void *arg, struct grey_bytes key, struct greydb_value *value_r,
 	enum grey_status status;
 	char *copy;
 
-	if (handle->mode == GREYDB_FILL)
-		return fetch_from_library(handle->gdbm, key, value_r, err);
 	status = look_again(handle, false, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_find(&handle->file, key, &value, err);
@@ -343,8 +331,6 @@ store_simply(struct handle *handle, struct grey_bytes key,
 	struct grey_bytes old;
 	enum grey_status status;
 
-	if (handle->mode == GREYDB_FILL)
-		return GREY_NOT_FOUND;
 	status = look_again(handle, false, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_find(&handle->file, key, &old, err);
@@ -372,9 +358,11 @@ driver_store(void *arg, struct grey_bytes key, struct grey_bytes value,
     struct grey_error *err)
 {
 	struct handle *handle = arg;
-	/* What was removed is to be gone before its space is used again. */
-	enum grey_status status = grey_gdbm_write_back(&handle->file, err);
+	enum grey_status status = GREY_OK;
 
+	/* What was removed is to be gone before its space is used again. */
+	if (!handle->file.alone)
+		status = grey_gdbm_write_back(&handle->file, err);
 	if (status == GREY_OK)
 		status = store_simply(handle, key, value, err);
 	if (status != GREY_NOT_FOUND)
@@ -468,7 +456,7 @@ driver_close(void *arg, int sync_sink, struct grey_error *err)
 	 * A bucket that was split moved, and its old place is free: what comes
 	 * to lie there must not reach the disk before the bucket does.
 	 */
-	if (handle->moved && handle->mode != GREYDB_FRESH)
+	if (handle->moved && !handle->file.fresh)
 		sync_sink = -1;
 	if (handle->gdbm != NULL)
 		status = close_library(handle->gdbm, sync_sink, err);
@@ -493,8 +481,8 @@ driver_block_size(int fd)
 struct walk {
 	struct grey_gdbm_file file;
 	bool rescue;
-	bool misplaced; /* visit only those now */
-	bool met_misplaced;
+	bool doubtful; /* visit only those now */
+	bool met_doubtful;
 	struct grey_gdbm_cover cover; /* of a rescue */
 	bool quiet;                   /* what is lost here was told before */
 	greydb_visit_fn *visit;
@@ -509,7 +497,7 @@ pass_over(struct walk *walk, enum grey_status status,
 {
 	if (status != GREY_DAMAGED || !walk->rescue)
 		return status;
-	if (walk->misplaced || walk->quiet)
+	if (walk->doubtful || walk->quiet)
 		return GREY_OK;
 	walk->result->lost++;
 	if (walk->result->watch.problem != NULL)
@@ -534,6 +522,19 @@ visit_record(struct walk *walk, const struct grey_gdbm_element *element,
 	return walk->visit(walk->arg, key, value, err);
 }
 
+/*
+ * Has the directory been divided further than the bucket that it leads to?
+ * Then the disk has what lay there before: it may be an earlier state of the
+ * same bucket, with values of that time.
+ */
+static bool
+is_outdated(const struct walk *walk, const struct grey_gdbm_bucket *bucket)
+{
+	return walk->rescue && bucket->bits < walk->file.bits &&
+	    bucket->end - bucket->first < (uint32_t)1
+		<< (walk->file.bits - bucket->bits);
+}
+
 static enum grey_status
 walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
     uint32_t i, struct grey_error *err)
@@ -541,7 +542,7 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 	struct grey_gdbm_element element;
 	enum grey_status status;
 	uint32_t entry;
-	bool misplaced;
+	bool doubtful;
 
 	status = grey_gdbm_element(&walk->file, i, &element, err);
 	if (status == GREY_NOT_FOUND)
@@ -549,9 +550,10 @@ walk_element(struct walk *walk, const struct grey_gdbm_bucket *bucket,
 	if (status != GREY_OK)
 		return pass_over(walk, status, err);
 	entry = grey_gdbm_entry_of(&walk->file, element.hash);
-	misplaced = entry < bucket->first || entry >= bucket->end;
-	walk->met_misplaced |= misplaced;
-	if (misplaced != walk->misplaced)
+	doubtful = is_outdated(walk, bucket) || entry < bucket->first ||
+	    entry >= bucket->end;
+	walk->met_doubtful |= doubtful;
+	if (doubtful != walk->doubtful)
 		return GREY_OK;
 	return visit_record(walk, &element, err);
 }
@@ -626,8 +628,9 @@ visit_salvaged(void *arg, const struct grey_gdbm_element *element,
 }
 
 /*
- * All that can be read: first what is in its place, then what is not, then
- * what no place leads to.  What is visited first counts.
+ * All that can be read: first what is in its place, then what no place leads
+ * to, then what is not in its place, or not of that time.  What is visited
+ * first counts.
  */
 static enum grey_status
 rescue(struct walk *walk, struct grey_error *err)
@@ -637,12 +640,12 @@ rescue(struct walk *walk, struct grey_error *err)
 	status = grey_gdbm_cover_init(&walk->file, &walk->cover, err);
 	if (status == GREY_OK)
 		status = walk_buckets(walk, err);
-	walk->misplaced = true;
-	if (status == GREY_OK && walk->met_misplaced)
-		status = walk_buckets(walk, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_salvage(&walk->file, &walk->cover,
 		    visit_salvaged, walk, err);
+	walk->doubtful = true;
+	if (status == GREY_OK && walk->met_doubtful)
+		status = walk_buckets(walk, err);
 	grey_gdbm_cover_free(&walk->cover);
 	return status;
 }

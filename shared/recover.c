@@ -57,7 +57,7 @@ put_in_place(const struct greydb_place *place, struct grey_error *err)
 	int fd, synced;
 
 	new_name(place, name);
-	/* The content is durable before its name: GDBM's msync may be less. */
+	/* The content is durable before its name. */
 	status =
 	    grey_directory_file(place->directory, name, O_RDONLY, &fd, err);
 	if (status != GREY_OK)

@@ -13,9 +13,10 @@
 #define KEYS       3000
 #define OPERATIONS 20000
 #define SIZES      4
+#define MANY       70000
 
-/* Byte offsets in a bucket: GDBM 1.23, gdbmdefs.h. */
-#define FIRST_SPACE_AT 16
+/* Where the header's table of free space is: GDBM 1.23, gdbmdefs.h. */
+#define HEADER_SPACE_AT 40
 
 struct model {
 	struct test_db test;
@@ -187,22 +188,47 @@ end(struct test_db *test, struct grey_gdbm_file *file)
 	test_db_end(test);
 }
 
-/* Else what this is for, that libgdbm need not be opened, would be lost. */
+/*
+ * Else what this is for, that libgdbm need not be opened, would be lost.  So
+ * many split buckets, and double the directory.
+ */
 static void
-most_inserts_need_no_library(void **state)
+inserts_need_no_library(void **state)
 {
 	struct grey_gdbm_file file;
+	struct greydb_report report;
 	struct test_db test;
 	struct grey_error err;
+	gdbm_count_t count;
+	GDBM_FILE gdbm;
 	char key[64];
-	int done = 0;
+	int bits, fd;
 
 	(void)state;
 	begin(&test, &file);
-	for (int i = 10; i < 50; i++)
-		done += grey_gdbm_insert(&file, key_of(i, key),
-			    (struct grey_bytes){ "value", 6 }, &err) == GREY_OK;
-	assert_true(done > 35);
+	bits = file.bits;
+	for (int i = 10; i < MANY; i++)
+		if (grey_gdbm_insert(&file, key_of(i, key),
+			(struct grey_bytes){ "value", 6 }, &err) != GREY_OK)
+			fail_msg("number %d was not inserted", i);
+	assert_true(file.bits > bits);
+	fd = dup(file.fd);
+	if (grey_gdbm_check(fd, true, NULL, &report, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(report.records, MANY);
+	(void)lseek(fd, 0, SEEK_SET);
+	gdbm = gdbm_fd_open(fd, "seen", 0, GDBM_READER | GDBM_NOLOCK, NULL);
+	assert_non_null(gdbm);
+	assert_int_equal(gdbm_count(gdbm, &count), 0);
+	assert_int_equal(count, MANY);
+	for (int i = 0; i < MANY; i++) {
+		const struct grey_bytes wanted = key_of(i, key);
+
+		assert_int_equal(gdbm_exists(gdbm,
+				     (datum){ key, (int)wanted.size }),
+		    1);
+	}
+	assert_int_equal(gdbm_close(gdbm), 0);
 	end(&test, &file);
 }
 
@@ -232,25 +258,36 @@ no_room_writes_nothing(void **state)
 }
 
 static void
+patch(int fd, off_t at, const void *bytes, size_t size)
+{
+	assert_int_equal(pwrite(fd, bytes, size, at), size);
+}
+
+/* In a bucket's own table and in the header's. */
+static void
 space_in_the_header_is_damage(void **state)
 {
 	static const off_t places[] = { 8, 4096 };
+	static const int count = 1, size = 500;
 	struct grey_gdbm_file file;
 	struct grey_gdbm_bucket bucket;
 	struct test_db test;
 	struct grey_error err;
 	char key[64];
+	off_t at;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < 4; i++) {
 		begin(&test, &file);
 		assert_int_equal(grey_gdbm_bucket_of(&file,
 				     grey_gdbm_hash(key_of(99, key)), &bucket,
 				     &err),
 		    GREY_OK);
-		assert_int_equal(pwrite(file.fd, &places[i], sizeof(off_t),
-				     bucket.at + FIRST_SPACE_AT),
-		    sizeof(off_t));
+		at = i % 2 == 0 ? bucket.at : HEADER_SPACE_AT;
+		patch(file.fd, i % 2 == 0 ? at : at + 4, &count, sizeof(count));
+		at += i % 2 == 0 ? 8 : 16;
+		patch(file.fd, at, &size, sizeof(size));
+		patch(file.fd, at + 8, &places[i / 2], sizeof(off_t));
 		file.has_current = false;
 		assert_int_equal(grey_gdbm_insert(&file, key_of(99, key),
 				     (struct grey_bytes){ "value", 6 }, &err),
@@ -265,7 +302,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(both_agree),
 		cmocka_unit_test(batches_agree),
-		cmocka_unit_test(most_inserts_need_no_library),
+		cmocka_unit_test(inserts_need_no_library),
 		cmocka_unit_test(no_room_writes_nothing),
 		cmocka_unit_test(space_in_the_header_is_damage) };
 
