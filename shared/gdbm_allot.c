@@ -31,7 +31,7 @@ grey_gdbm_hold(struct grey_gdbm_file *file, struct disk_extent blocks,
 	struct disk_space *table = grey_gdbm_table(file);
 	enum grey_status status = GREY_OK;
 
-	if (table->count == table->size)
+	if (table->count >= table->size)
 		status = grey_gdbm_push_table(file, err);
 	if (status != GREY_OK)
 		return status;
@@ -45,6 +45,17 @@ static bool
 is_large(const struct grey_gdbm_file *file, struct disk_extent extent)
 {
 	return extent.size >= (int)file->block_size / LARGE_PART;
+}
+
+/*
+ * Does what needs size bytes fit in at its start, and lie in one block?  A
+ * record is replaced by a write that no kill can cut, a bucket is a block.
+ */
+static bool
+fits(const struct grey_gdbm_file *file, off_t at, off_t room, off_t size)
+{
+	return room >= size &&
+	    at / file->block_size == (at + size - 1) / file->block_size;
 }
 
 /*
@@ -67,7 +78,7 @@ find_own(const struct grey_gdbm_file *file, off_t size, int *place_r,
 			status = grey_gdbm_check_extent(file, extent, err);
 		if (status != GREY_OK)
 			return status;
-		if (*place_r == -1 && extent.size >= size)
+		if (*place_r == -1 && fits(file, extent.at, extent.size, size))
 			*place_r = (int)i;
 	}
 }
@@ -97,7 +108,7 @@ hand_over(struct grey_gdbm_file *file, struct disk_bucket *bucket,
 
 /*
  * Lets go the first block of number i of the header's table; what follows it
- * comes behind i.
+ * is let go after it, or with the next sync.
  */
 static void
 let_go(const struct grey_gdbm_file *file, struct disk_space *table, int i)
@@ -105,7 +116,7 @@ let_go(const struct grey_gdbm_file *file, struct disk_space *table, int i)
 	const int block = (int)file->block_size;
 	const struct disk_extent all = table->extents[i];
 
-	if (all.size > block && table->count == table->size)
+	if (all.size > block && table->count >= table->size)
 		return;
 	grey_gdbm_take_out(table->extents, &table->count, i);
 	grey_gdbm_put_in(table->extents, &table->count,
@@ -141,18 +152,16 @@ sync_held(struct grey_gdbm_file *file, struct disk_space *table,
 
 /*
  * The first extent of the header's table that fits and is not held; or -1.  One
- * of several blocks was libgdbm's, and is left to it: a record is to lie in one.
- * A bucket starts where a block does.
+ * of several blocks was libgdbm's, and is left to it.
  */
 static int
 find(const struct grey_gdbm_file *file, const struct disk_space *table,
     off_t size)
 {
 	for (int i = 0; i < table->count; i++)
-		if (table->extents[i].size >= size &&
-		    table->extents[i].size <= (int)file->block_size &&
-		    (size < (off_t)file->block_size ||
-			table->extents[i].at % file->block_size == 0) &&
+		if (table->extents[i].size <= (int)file->block_size &&
+		    fits(file, table->extents[i].at, table->extents[i].size,
+			size) &&
 		    !grey_gdbm_is_held(file, table->extents[i]))
 			return i;
 	return -1;
@@ -169,7 +178,7 @@ grow(struct grey_gdbm_file *file, struct disk_space *table, off_t size,
 
 	if (size > extent.size)
 		return GREY_NOT_FOUND;
-	if (table->count == table->size)
+	if (table->count >= table->size)
 		status = grey_gdbm_push_table(file, err);
 	if (status != GREY_OK)
 		return status;
@@ -183,7 +192,7 @@ grow(struct grey_gdbm_file *file, struct disk_space *table, off_t size,
 		return status;
 	grey_gdbm_put_in(table->extents, &table->count, extent);
 	*place_r = find(file, table, size);
-	return GREY_OK;
+	return *place_r == -1 ? GREY_NOT_FOUND : GREY_OK;
 }
 
 /*

@@ -40,7 +40,7 @@ enum grey_status grey_gdbm_allot_block(struct grey_gdbm_file *file, off_t *at_r,
  * to the header.
  * That is in memory until the caller writes the bucket, if it was changed, and
  * then the header, before anything leads to that space.
- * Returns GREY_OK; GREY_NOT_FOUND, with nothing written, if libgdbm must find
+ * Returns GREY_OK; GREY_NOT_FOUND, with nothing allotted, if libgdbm must find
  * some; GREY_DAMAGED; GREY_FAILED.
  */
 enum grey_status grey_gdbm_allot(struct grey_gdbm_file *file, off_t size,

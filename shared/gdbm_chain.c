@@ -39,8 +39,9 @@ halve(struct disk_space *table, struct disk_space *half, off_t at)
 }
 
 /*
- * The table of the chain is written first: until the header leads there, it
- * lies in free space or behind the end.
+ * The table of the chain is written before the header that leads there: until
+ * then it lies in free space or behind the end.  (What is free in memory may
+ * be a table that was just taken up, so the header is written before, too.)
  */
 enum grey_status
 grey_gdbm_push_table(struct grey_gdbm_file *file, struct grey_error *err)
@@ -57,7 +58,7 @@ grey_gdbm_push_table(struct grey_gdbm_file *file, struct grey_error *err)
 	} else if (file->size != file->next_block)
 		status = GREY_NOT_FOUND;
 	if (status == GREY_OK)
-		status = grey_gdbm_write_bucket(file, err);
+		status = grey_gdbm_write_back(file, err);
 	if (status != GREY_OK)
 		return status;
 	half = calloc(1, file->block_size);

@@ -9,8 +9,8 @@
 
 /*
  * Makes room in the header's table, after grey_gdbm_read_table: every second
- * extent goes into a new table of the chain.  A bucket that was changed is
- * written before, and the header after it.
+ * extent goes into a new table of the chain.  What was changed in memory is
+ * written before, bucket and then header, and the header once more after it.
  * Returns GREY_OK; with nothing changed: GREY_NOT_FOUND, if libgdbm must do it
  * (the file does not end where its header says), GREY_DAMAGED; GREY_FAILED.
  */

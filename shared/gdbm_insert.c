@@ -85,6 +85,9 @@ grey_gdbm_insert(struct grey_gdbm_file *file, struct grey_bytes key,
 		    .value_size = (int)value.size };
 	enum grey_status status;
 
+	/* A record is to lie in one block. */
+	if (key.size + value.size > file->block_size)
+		return GREY_NOT_FOUND;
 	memcpy(element.key_start, key.data,
 	    key.size < sizeof(element.key_start) ? key.size :
 						   sizeof(element.key_start));
@@ -94,8 +97,11 @@ grey_gdbm_insert(struct grey_gdbm_file *file, struct grey_bytes key,
 		    &element.at, err);
 	if (status == GREY_OK)
 		status = write_all(file, &element, place, key, value, err);
-	/* What is in memory may not be what is in the file. */
-	if (status != GREY_OK)
+	/*
+	 * What is in memory may not be what is in the file; but of a file that
+	 * is filled that is what is still to be written.
+	 */
+	if (status != GREY_OK && !(status == GREY_NOT_FOUND && file->alone))
 		grey_gdbm_forget(file);
 	return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gdbm_allot.h"
 #include "gdbm_chain.h"
 #include "gdbm_table.h"
 
@@ -34,6 +35,9 @@ join(const struct grey_gdbm_file *file, struct disk_extent *table, int *count,
 		extent->size += other.size;
 		grey_gdbm_take_out(table, count, i);
 	}
+	/* It only looks so: let it not be made larger (gdbm_allot.h). */
+	if (grey_gdbm_is_held(file, *extent))
+		extent->size--;
 }
 
 /* Puts it into the header's table, which has room. */
@@ -79,7 +83,7 @@ prepare_header(struct grey_gdbm_file *file, struct disk_extent extent,
 	table = grey_gdbm_table(file);
 	status =
 	    grey_gdbm_check_apart(table->extents, table->count, extent, err);
-	return status == GREY_OK && table->count == table->size ?
+	return status == GREY_OK && table->count >= table->size ?
 	    grey_gdbm_push_table(file, err) :
 	    status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gdbm_allot.h"
+#include "gdbm_chain.h"
 #include "gdbm_table.h"
 #include "gdbm_trust.h"
 
@@ -167,6 +168,16 @@ split_and_double(struct grey_gdbm_file *file, const char *halves,
 	return grey_gdbm_hold(file, directory, err);
 }
 
+/*
+ * Is it made of blocks of the file?  libgdbm may put a bucket or a directory
+ * anywhere; but only blocks can be held.
+ */
+static bool
+is_blocks(const struct grey_gdbm_file *file, off_t at, size_t size)
+{
+	return at % file->block_size == 0 && size % file->block_size == 0;
+}
+
 /* What is to be so, before anything is written. */
 static enum grey_status
 prepare(struct grey_gdbm_file *file, struct grey_bytes key,
@@ -174,25 +185,32 @@ prepare(struct grey_gdbm_file *file, struct grey_bytes key,
 {
 	enum grey_status status =
 	    grey_gdbm_trust(file, key, GREY_GDBM_LOOK_BUCKET, err);
+	const bool doubles =
+	    status == GREY_OK && file->current.bits == file->bits;
+	const size_t directory = file->entries * sizeof(off_t);
 	struct disk_extent now_used[2];
 	const struct disk_space *table;
 
 	/* Before GDBM 1.9 a bucket did not fill its block. */
-	if (status == GREY_OK && file->bucket_size != file->block_size)
+	if (status == GREY_OK &&
+	    (file->bucket_size != file->block_size ||
+		file->size != file->next_block ||
+		file->current.bits >= BITS_MAX ||
+		!is_blocks(file, file->current.at, file->bucket_size) ||
+		(doubles && !is_blocks(file, file->directory_at, directory))))
 		return GREY_NOT_FOUND;
 	if (status == GREY_OK)
 		status = grey_gdbm_read_table(file, err);
 	if (status != GREY_OK)
 		return status;
 	table = grey_gdbm_table(file);
-	if (file->current.bits >= BITS_MAX ||
-	    file->entries * sizeof(off_t) % file->block_size != 0)
-		return GREY_NOT_FOUND;
+	/* So that nothing can fail when the directory is another. */
+	if (doubles && table->count > table->size - 2)
+		status = grey_gdbm_push_table(file, err);
 	now_used[0] =
 	    (struct disk_extent){ (int)file->bucket_size, file->current.at };
 	now_used[1] =
-	    (struct disk_extent){ (int)(file->entries * sizeof(off_t)),
-		    file->directory_at };
+	    (struct disk_extent){ (int)directory, file->directory_at };
 	for (int i = 0; i < 2 && status == GREY_OK; i++)
 		status = grey_gdbm_check_apart(table->extents, table->count,
 		    now_used[i], err);

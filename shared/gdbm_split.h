@@ -9,8 +9,9 @@
  * nobody else changes.  Both halves are written, then the directory leads
  * there, and only then is the old place free, and held (gdbm_allot.h).  libgdbm would read and write the whole directory for it.
  * The directory is doubled if it must.
- * Returns GREY_OK; with nothing written: GREY_NOT_FOUND, if libgdbm must do it
- * (the file is of before GDBM 1.9, or does not end where its header says),
+ * Returns GREY_OK; with nothing changed: GREY_NOT_FOUND, if libgdbm must do it
+ * (the file is of before GDBM 1.9, or does not end where its header says, or
+ * bucket or directory are not whole blocks),
  * GREY_DAMAGED; GREY_FAILED.
  */
 enum grey_status grey_gdbm_split(struct grey_gdbm_file *file,

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Half of it is in the chain and one more put in: that is to make room. */
+#define LEAST_TABLE 4
+
 static struct disk_header *
 header_of(struct grey_gdbm_file *file)
 {
@@ -37,7 +40,9 @@ is_usual(struct grey_gdbm_file *file)
 				offsetof(struct disk_space, extents)) /
 	    sizeof(struct disk_extent);
 
-	if (table->size < 2 || (size_t)table->size > room || table->count < 0 ||
+	if (table->size < LEAST_TABLE ||
+	    file->next_block % file->block_size != 0 ||
+	    (size_t)table->size > room || table->count < 0 ||
 	    table->count > table->size)
 		return false;
 	for (int i = 0; i < table->count; i++)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gdbm_disk.h"
+#include "gdbm_table.h"
 
 #define PARTS_MAX 2
 
@@ -45,8 +45,9 @@ grey_gdbm_write_bucket(struct grey_gdbm_file *file, struct grey_error *err)
 		return GREY_OK;
 	file->bucket_changed = false;
 	status = grey_gdbm_write(file, &bucket, 1, file->current.at, err);
+	/* The header may tell what only that bucket would make true. */
 	if (status != GREY_OK)
-		file->has_current = file->has_found = false;
+		grey_gdbm_forget(file);
 	return status;
 }
 

@@ -323,7 +323,7 @@ driver_fetch(void *arg, struct grey_bytes key, struct greydb_value *value_r,
 	return GREY_OK;
 }
 
-/* GREY_NOT_FOUND, with nothing written, if it takes libgdbm. */
+/* GREY_NOT_FOUND, the key as it was, if it takes libgdbm. */
 static enum grey_status
 store_simply(struct handle *handle, struct grey_bytes key,
     struct grey_bytes value, struct grey_error *err)
@@ -337,9 +337,11 @@ store_simply(struct handle *handle, struct grey_bytes key,
 	if (status == GREY_OK && old.size == value.size)
 		status = grey_gdbm_replace(&handle->file, value, err);
 	/* Not beside libgdbm, which remembers buckets. */
-	else if (status == GREY_NOT_FOUND && handle->gdbm == NULL)
+	else if (status == GREY_NOT_FOUND && handle->gdbm == NULL) {
 		status = grey_gdbm_insert(&handle->file, key, value, err);
-	else if (status == GREY_OK)
+		handle->stale |=
+		    status == GREY_DAMAGED || status == GREY_FAILED;
+	} else if (status == GREY_OK)
 		return GREY_NOT_FOUND;
 	handle->written |= status != GREY_NOT_FOUND;
 	return status;

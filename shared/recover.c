@@ -118,10 +118,12 @@ rescue_record(void *arg, struct grey_bytes key, struct grey_bytes value,
 
 	status = rescue->driver->fetch(rescue->handle, key, &there, err);
 	greydb_value_free(&there);
-	if (status != GREY_NOT_FOUND)
-		return status;
-	rescue->records++;
-	return rescue->driver->store(rescue->handle, key, value, err);
+	if (status == GREY_NOT_FOUND) {
+		rescue->records++;
+		status = rescue->driver->store(rescue->handle, key, value, err);
+	}
+	/* It is the old file that may be damaged, not the new one. */
+	return status == GREY_DAMAGED ? GREY_FAILED : status;
 }
 
 /* Fills the new file with what can be read of the old one. */

@@ -232,6 +232,39 @@ inserts_need_no_library(void **state)
 	end(&test, &file);
 }
 
+/* What libgdbm must store in a file that is filled costs nothing that we did. */
+static void
+a_rewrite_keeps_what_is_large(void **state)
+{
+	const struct greydb_settings settings = { .timeout = 1 };
+	struct greydb_rewrite rewrite = { .lose_nothing = true };
+	static char large[6000];
+	struct greydb_report report;
+	struct test_db test;
+	struct grey_error err;
+	char key[64];
+
+	(void)state;
+	test_db_begin(&test);
+	for (int i = 0; i < 2000; i++) {
+		struct greydb *db = test_open(&test);
+
+		if (greydb_store(db, key_of(i, key),
+			(struct grey_bytes){ large,
+			    i % 300 == 100 ? sizeof(large) : 32 },
+			&err) != GREY_OK)
+			fail_msg("%s", err.text);
+		test_close(db);
+	}
+	if (greydb_rewrite(&test.session, &test.path, &settings, &rewrite,
+		&err) != GREY_OK)
+		fail_msg("%s", err.text);
+	test_check(&test, &report);
+	assert_int_equal(report.records, 2000);
+	assert_int_equal(rewrite.lost, 0);
+	test_db_end(&test);
+}
+
 static void
 no_room_writes_nothing(void **state)
 {
@@ -303,6 +336,7 @@ main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(both_agree),
 		cmocka_unit_test(batches_agree),
 		cmocka_unit_test(inserts_need_no_library),
+		cmocka_unit_test(a_rewrite_keeps_what_is_large),
 		cmocka_unit_test(no_room_writes_nothing),
 		cmocka_unit_test(space_in_the_header_is_damage) };
 
