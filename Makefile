@@ -67,7 +67,6 @@ UNIT_TESTS	= $(patsubst tests/unit/%.c,$(BUILD)/tests/%.t, \
 		  $(filter-out $(if $(HAS_BERKELEY),,%/bdb.c), \
 		  $(wildcard tests/unit/*.c)))
 $(BUILD)/tests/bdb.t: TEST_LIBS = -ldb-5.3
-$(BUILD)/tests/killed.t: TEST_LIBS = -Wl,--wrap=dlsym
 # What these test is the command's.
 COMMAND_TESTS	= $(patsubst %,$(BUILD)/tests/%.t,mailbox suspects)
 $(COMMAND_TESTS): TEST_CFLAGS = $(COMMAND_CFLAGS)

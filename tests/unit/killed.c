@@ -64,36 +64,6 @@ was_written(int fd, off_t at, ssize_t size)
 	(void)size;
 }
 
-/*
- * libgdbm fills a new file through memory that is mapped: no system call tells
- * of that, so each record that it is given counts.  It is loaded, and what the
- * driver looks up in it goes through the test (ld's --wrap).
- */
-static __typeof__(gdbm_store) *real_store;
-
-static int
-count_and_store(GDBM_FILE file, datum key, datum value, int flags)
-{
-	(void)may_change(CHANGE_IN_PLACE);
-	return real_store(file, key, value, flags);
-}
-
-extern void *__real_dlsym(void *library, const char *name);
-extern void *__wrap_dlsym(void *library, const char *name);
-
-void *
-__wrap_dlsym(void *library, const char *name)
-{
-	__typeof__(gdbm_store) *ours = count_and_store;
-	void *found = __real_dlsym(library, name);
-
-	if (found != NULL && strcmp(name, "gdbm_store") == 0) {
-		memcpy(&real_store, &found, sizeof(found));
-		memcpy(&found, &ours, sizeof(found));
-	}
-	return found;
-}
-
 /* What the database must hold: a size of value for each key, 0: none. */
 struct model {
 	char keys[KEYS][24];
