@@ -293,9 +293,9 @@ grey_gdbm_allot(struct grey_gdbm_file *file, off_t size, off_t *at_r,
 		status = grey_gdbm_read_table(file, err);
 		if (status == GREY_OK)
 			return allot_from_table(file, bucket, size, at_r, err);
-		if (status != GREY_NOT_FOUND || own == -1)
-			return status;
 	}
+	if (own == -1 || (status != GREY_OK && status != GREY_NOT_FOUND))
+		return status;
 	extent = bucket->space[own];
 	*at_r = extent.at;
 	grey_gdbm_take_out(bucket->space, &bucket->space_count, own);

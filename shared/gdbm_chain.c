@@ -94,14 +94,12 @@ take_up(struct grey_gdbm_file *file, const struct disk_space *chained,
 	const struct disk_extent own = {
 		(int)grey_gdbm_table_bytes(table->size), table->next
 	};
-	struct disk_extent extent = own;
 	enum grey_status status = GREY_OK;
 
 	for (int i = 0; status == GREY_OK && i <= chained->count; i++) {
-		if (i < chained->count)
-			extent = chained->extents[i];
-		else
-			extent = own;
+		const struct disk_extent extent =
+		    i < chained->count ? chained->extents[i] : own;
+
 		if (extent.size < 0 || extent.at < file->block_size ||
 		    extent.at > file->next_block - extent.size)
 			return grey_gdbm_damaged(err,

@@ -43,7 +43,8 @@ look(void)
 	directory = malloc(bytes);
 	used = calloc(blocks, sizeof(*used));
 	world.left = realloc(world.left, blocks * sizeof(*world.left));
-	assert_true(directory != NULL && used != NULL && world.left != NULL);
+	if (directory == NULL || used == NULL || world.left == NULL)
+		abort();
 	for (size_t i = world.blocks; i < blocks; i++)
 		world.left[i] = false;
 	assert_int_equal(pread(world.fd, directory, bytes, file.directory_at),
