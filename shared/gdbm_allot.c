@@ -196,8 +196,9 @@ grow(struct grey_gdbm_file *file, struct disk_space *table, off_t size,
 }
 
 /*
- * The same, after letting go what is held and taking up a table of the chain
- * if that helps; number i is free.
+ * As find(), after letting go what is held and taking up a table of the chain
+ * if that helps; what it finds was looked at, and is free.  GREY_NOT_FOUND if
+ * there is none.
  */
 static enum grey_status
 find_free(struct grey_gdbm_file *file, struct disk_space *table, off_t size,

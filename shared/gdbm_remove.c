@@ -4,16 +4,6 @@
 #include "gdbm_find.h"
 #include "gdbm_release.h"
 
-/* Have two stretches a byte in common? */
-static bool
-overlap(const struct grey_gdbm_element *element,
-    const struct grey_gdbm_extent *extent)
-{
-	return element->at < extent->at + extent->size &&
-	    extent->at <
-	    element->at + (off_t)(element->key_size + element->value_size);
-}
-
 /* Where in the bucket is what was found?  No other record uses its space. */
 static enum grey_status
 find_place(const struct grey_gdbm_file *file, struct grey_gdbm_extent extent,
@@ -28,7 +18,7 @@ find_place(const struct grey_gdbm_file *file, struct grey_gdbm_extent extent,
 		return status;
 	for (uint32_t i = 0; i < file->elements; i++)
 		if (grey_gdbm_element(file, i, &element, err) == GREY_OK &&
-		    overlap(&element, &extent)) {
+		    grey_gdbm_overlap(&element, extent)) {
 			same++;
 			*place_r = i;
 		}

@@ -108,9 +108,8 @@ check_apart_from_bucket(const struct grey_gdbm_file *file,
 	for (i = 0; status == GREY_OK && i < file->elements; i++)
 		if (grey_gdbm_element(file, i, &element, &unwanted) ==
 			GREY_OK &&
-		    element.at < extent.at + extent.size &&
-		    extent.at < element.at +
-			    (off_t)(element.key_size + element.value_size))
+		    grey_gdbm_overlap(&element,
+			(struct grey_gdbm_extent){ extent.at, extent.size }))
 			status = grey_gdbm_damaged(err,
 			    "free space is in use, or told of twice",
 			    extent.at);
