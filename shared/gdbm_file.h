@@ -23,6 +23,9 @@
 #define GREY_GDBM_BLOCK_MIN 512
 #define GREY_GDBM_BLOCK_MAX (1 << 20)
 
+/* Ours: a page, since a write of one cannot be cut by a kill. */
+#define GREY_GDBM_BLOCK_SIZE 4096
+
 /* An element of a bucket: where a key and its value lie. */
 struct grey_gdbm_element {
 	uint32_t hash;
@@ -59,7 +62,7 @@ struct grey_gdbm_file {
 	bool has_found;      /* found tells what record holds (gdbm_find.h) */
 	bool bucket_changed; /* in memory only, until grey_gdbm_write_back */
 	bool header_changed; /* the same */
-	bool fresh;          /* no record in it must outlive a power loss */
+	bool fresh;          /* no record in it need outlive a power loss */
 	bool alone;          /* nor a kill, and nobody else reads it */
 	struct grey_gdbm_bucket current;
 	struct grey_gdbm_element found;
