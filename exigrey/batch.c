@@ -1,13 +1,10 @@
 #include "batch.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "database.h"
 #include "key.h"
-
-/* Above the longest sleep of those who wait for the lock (lockfile.c). */
-#define PAUSE 900000L /* ns */
+#include "lockfile.h"
 
 static enum grey_status
 work_on(struct greydb *db, const struct grey_bytes *keys, size_t count,
@@ -114,7 +111,7 @@ batch_items(struct invocation *run, bool create, batch_work_fn *work, void *arg,
 		return grey_fail(err, GREY_FAILED, "out of memory");
 	while (status == GREY_OK && items.first < items_count) {
 		if (items.first > 0)
-			batch_pause();
+			batch_pause(run);
 		count = items_count - items.first;
 		if (count > BATCH_MAX)
 			count = BATCH_MAX;
@@ -126,9 +123,7 @@ batch_items(struct invocation *run, bool create, batch_work_fn *work, void *arg,
 }
 
 void
-batch_pause(void)
+batch_pause(struct invocation *run)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE };
-
-	(void)nanosleep(&pause, NULL);
+	grey_lock_give_way(&run->path, run->batches++);
 }

@@ -9,7 +9,8 @@
 #include "greydb.h"
 #include "status.h"
 
-#define BATCH_MAX 256
+/* What mail waits for: some tenths of a millisecond. */
+#define BATCH_MAX 64
 
 /*
  * Called for each key with its number and its value (data is NULL where there
@@ -36,7 +37,10 @@ batch_keys(struct invocation *run, bool create, const struct grey_bytes *keys,
 enum grey_status batch_items(struct invocation *run, bool create,
     batch_work_fn *work, void *arg, struct grey_error *err);
 
-/* Between two batches: lets those go first who wait for the lock. */
-void batch_pause(void);
+/*
+ * Between two batches: lets those go first who wait for the lock.  Nearly free
+ * where nobody does.
+ */
+void batch_pause(struct invocation *run);
 
 #endif

@@ -77,6 +77,7 @@ struct invocation {
 	bool fresh;           /* see there too */
 	bool loose;           /* and there */
 	bool sync;            /* what is written is to be on the disk */
+	unsigned batches;     /* so many were worked on (batch.h) */
 };
 
 /* A row of the table; a command's file holds it. */

@@ -364,7 +364,7 @@ edit_apply(struct edit *edit, struct invocation *run,
 		if (status != GREY_OK)
 			return status;
 		count = 0;
-		batch_pause();
+		batch_pause(run);
 	}
 	return count > 0 ? apply_batch(&applying, run, count, err) : status;
 }

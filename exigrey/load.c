@@ -87,7 +87,7 @@ load_add(struct load *load, struct grey_bytes key, struct grey_bytes value,
 	if (++load->count < BATCH_MAX)
 		return GREY_OK;
 	status = write_batch(load, err);
-	batch_pause();
+	batch_pause(load->run);
 	return status;
 }
 

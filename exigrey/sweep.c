@@ -70,7 +70,7 @@ delete_batch(struct sweeping *sweeping, struct grey_error *err)
 	if (sweeping->count == 0)
 		return GREY_OK;
 	if (sweeping->began)
-		batch_pause();
+		batch_pause(sweeping->run);
 	sweeping->began = true;
 	status = batch_keys(sweeping->run, false, sweeping->keys,
 	    sweeping->count, judge_again, sweeping, err);

@@ -159,7 +159,7 @@ trap_clients(struct invocation *run, struct trap *traps, size_t count,
 	status = database_policy(run, &trapping.policy, err);
 	for (size_t done = 0; status == GREY_OK && done < count; done += n) {
 		if (done > 0)
-			batch_pause();
+			batch_pause(run);
 		n = count - done < TRAPS_MAX ? count - done : TRAPS_MAX;
 		trapping.traps = traps + done;
 		status = trap_batch(&trapping, n, err);

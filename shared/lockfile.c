@@ -17,12 +17,20 @@
 
 /*
  * Each waking of one that waits is taken from the one that writes, so it tries
- * a few times before it sleeps again.  Sleeps above the pause between batches
- * (exigrey/batch.c) would miss it.  (Measured: doc/performance.md.)
+ * a few times before it sleeps again.  (Measured: doc/performance.md.)
  */
 #define TRIES         11
 #define FIRST_SLEEP   100000LL
 #define LONGEST_SLEEP 700000LL
+
+/*
+ * Who gives way looks so often, up to so long, which is above the longest
+ * sleep.  One time in so many it lasts that long in any case, for those who
+ * wait and cannot say so: flock(1), a version before 2026-11.
+ */
+#define GIVE_WAY_STEP   100000LL
+#define GIVE_WAY_TIME   900000LL
+#define GIVE_WAY_ALWAYS 64
 
 #define LOCK_NAME_MAX (GREY_DB_NAME_MAX + 32)
 
@@ -84,13 +92,18 @@ make_lock(const struct grey_directory *directory, const char *name,
 }
 
 static void
+sleep_for(int64_t time)
+{
+	const struct timespec ts = { .tv_nsec = time };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+static void
 pause_for(int64_t *sleep)
 {
-	struct timespec ts = { 0 };
-
 	/* Jitter, so that those who wait do not come back together. */
-	ts.tv_nsec = *sleep / 2 + monotonic() % (*sleep / 2 + 1);
-	(void)nanosleep(&ts, NULL);
+	sleep_for(*sleep / 2 + monotonic() % (*sleep / 2 + 1));
 	*sleep = *sleep * 2 < LONGEST_SLEEP ? *sleep * 2 : LONGEST_SLEEP;
 }
 
@@ -120,6 +133,32 @@ try_lock(int fd, int how, int tries)
 	return true;
 }
 
+/*
+ * That somebody waits is a lock of another kind, which goes with the descriptor:
+ * shared by all who wait and looked at by who gives way.  Where there is no
+ * such lock nobody can be asked, and one gives way all the time.
+ */
+static void
+say_that_we_wait(int fd)
+{
+	struct flock waits = { .l_type = F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_len = 1 };
+
+	(void)fcntl(fd, F_OFD_SETLK, &waits);
+}
+
+static bool
+does_anybody_wait(int fd)
+{
+	struct flock wanted = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_len = 1 };
+
+	return fcntl(fd, F_OFD_GETLK, &wanted) == -1 ||
+	    wanted.l_type != F_UNLCK;
+}
+
 /* Returns GREY_OK, GREY_BUSY after the timeout, or GREY_FAILED. */
 static enum grey_status
 wait_for_lock(int fd, enum grey_lock_kind kind, int64_t timeout)
@@ -133,9 +172,10 @@ wait_for_lock(int fd, enum grey_lock_kind kind, int64_t timeout)
 			return GREY_FAILED;
 		if (timeout == 0)
 			return GREY_BUSY;
-		if (deadline == 0)
+		if (deadline == 0) {
 			deadline = deadline_after(timeout);
-		else if (monotonic() >= deadline)
+			say_that_we_wait(fd);
+		} else if (monotonic() >= deadline)
 			return GREY_BUSY;
 		pause_for(&sleep);
 	}
@@ -252,4 +292,38 @@ grey_lock_release(int *fd)
 	if (*fd != -1)
 		(void)close(*fd);
 	*fd = -1;
+}
+
+/* The lock file, or -1. */
+static int
+open_to_look(const struct grey_dbpath *path)
+{
+	struct grey_directory directory = { .fd = -1 };
+	struct grey_error unwanted;
+	char name[LOCK_NAME_MAX];
+	int fd = -1;
+
+	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
+	if (grey_directory_open(path, false, &directory, &unwanted) == GREY_OK)
+		(void)grey_directory_file(&directory, name, O_RDONLY, &fd,
+		    &unwanted);
+	if (directory.fd != -1)
+		(void)close(directory.fd);
+	return fd;
+}
+
+void
+grey_lock_give_way(const struct grey_dbpath *path, unsigned turn)
+{
+	int fd;
+
+	if (turn % GIVE_WAY_ALWAYS == 0) {
+		sleep_for(GIVE_WAY_TIME);
+		return;
+	}
+	fd = open_to_look(path);
+	for (int64_t slept = 0; slept < GIVE_WAY_TIME && does_anybody_wait(fd);
+	     slept += GIVE_WAY_STEP)
+		sleep_for(GIVE_WAY_STEP);
+	grey_lock_release(&fd);
 }

@@ -37,4 +37,11 @@ bool grey_lock_lost(int fd);
 /* Gives the lock up; *fd becomes -1. */
 void grey_lock_release(int *fd);
 
+/*
+ * For a long work that takes the lock again and again, while it has not got it:
+ * sleeps while anybody waits for it, up to a millisecond.  turn counts the
+ * calls, from 0: some of them give way to those who cannot say that they wait.
+ */
+void grey_lock_give_way(const struct grey_dbpath *path, unsigned turn);
+
 #endif
