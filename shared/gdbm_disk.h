@@ -107,6 +107,14 @@ enum grey_status grey_gdbm_check_extent(const struct grey_gdbm_file *file,
 enum grey_status grey_gdbm_check_bucket(const struct grey_gdbm_file *file,
     uint32_t hash, struct grey_error *err);
 
+/*
+ * The same, and have its records, its free space, header, directory and the
+ * bucket itself no byte in common?  It looks once, until the bucket is read
+ * again.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
+ */
+enum grey_status grey_gdbm_check_whole(struct grey_gdbm_file *file,
+    uint32_t hash, struct grey_error *err);
+
 /* Bytes that a table in the chain takes, by the extents of the header's. */
 size_t grey_gdbm_table_bytes(int header_extents);
 

@@ -95,17 +95,9 @@ grey_gdbm_release(struct grey_gdbm_file *file, struct grey_gdbm_extent freed,
 	struct disk_bucket *bucket = (struct disk_bucket *)(void *)file->bucket;
 	const struct disk_extent extent = { (int)freed.size, freed.at };
 	const bool large = freed.size >= (off_t)file->block_size;
-	struct grey_gdbm_extent unwanted;
-	enum grey_status status;
-	uint32_t i = 0;
+	enum grey_status status = GREY_OK;
 
-	status = grey_gdbm_check_extent(file, freed, err);
-	while (status == GREY_OK)
-		status = grey_gdbm_bucket_space(file, i++, &unwanted, err);
-	if (status == GREY_NOT_FOUND)
-		status = grey_gdbm_check_apart(bucket->space,
-		    bucket->space_count, extent, err);
-	if (status == GREY_OK && (large || bucket->space_count == BUCKET_SPACE))
+	if (large || bucket->space_count == BUCKET_SPACE)
 		status = prepare_header(file, extent, err);
 	if (status != GREY_OK)
 		return status;

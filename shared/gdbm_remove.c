@@ -4,28 +4,21 @@
 #include "gdbm_find.h"
 #include "gdbm_release.h"
 
-/* Where in the bucket is what was found?  No other record uses its space. */
+/* Where in the current bucket is what was found? */
 static enum grey_status
-find_place(const struct grey_gdbm_file *file, struct grey_gdbm_extent extent,
-    uint32_t *place_r, struct grey_error *err)
+find_place(const struct grey_gdbm_file *file, uint32_t *place_r,
+    struct grey_error *err)
 {
-	struct grey_gdbm_element element;
-	enum grey_status status =
-	    grey_gdbm_check_bucket(file, file->found.hash, err);
-	uint32_t same = 0;
+	const struct disk_element *elements = grey_gdbm_current(file)->elements;
 
-	if (status != GREY_OK)
-		return status;
-	for (uint32_t i = 0; i < file->elements; i++)
-		if (grey_gdbm_element(file, i, &element, err) == GREY_OK &&
-		    grey_gdbm_overlap(&element, extent)) {
-			same++;
-			*place_r = i;
-		}
-	return same == 1 ?
-	    GREY_OK :
-	    grey_gdbm_damaged(err, "a record shares space with something else",
-		extent.at);
+	for (uint32_t i = 0; i < file->elements; i++) {
+		*place_r = (file->found.hash + i) % file->elements;
+		if (elements[*place_r].hash == (int)file->found.hash &&
+		    elements[*place_r].at == file->found.at)
+			return GREY_OK;
+	}
+	return grey_gdbm_damaged(err, "a record is not where it was found",
+	    file->found.at);
 }
 
 /*
@@ -68,7 +61,9 @@ grey_gdbm_remove(struct grey_gdbm_file *file, struct grey_bytes key,
 		return status;
 	extent = (struct grey_gdbm_extent){ file->found.at,
 		(off_t)(key.size + value.size) };
-	status = find_place(file, extent, &place, err);
+	status = grey_gdbm_check_whole(file, file->found.hash, err);
+	if (status == GREY_OK)
+		status = find_place(file, &place, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_release(file, extent, err);
 	if (status != GREY_OK)

@@ -34,8 +34,7 @@ struct places {
 static enum grey_status
 not_apart(off_t at, struct grey_error *err)
 {
-	return grey_gdbm_damaged(err, "free space is in use, or told of twice",
-	    at);
+	return grey_gdbm_damaged(err, "two things lie in the same place", at);
 }
 
 static enum grey_status
@@ -151,6 +150,19 @@ compare_all(const struct places *places, struct grey_error *err)
 	return GREY_OK;
 }
 
+/* Header, directory, and the current bucket with all that it has. */
+static enum grey_status
+add_used(const struct grey_gdbm_file *file, struct places *places,
+    struct grey_error *err)
+{
+	enum grey_status status = add_fixed(places, 0, file->block_size, err);
+
+	if (status == GREY_OK)
+		status = add_fixed(places, file->directory_at,
+		    (off_t)(file->entries * sizeof(off_t)), err);
+	return status == GREY_OK ? add_bucket(file, places, err) : status;
+}
+
 static enum grey_status
 look_at_space(const struct grey_gdbm_file *file, struct places *places,
     struct grey_error *err)
@@ -159,12 +171,7 @@ look_at_space(const struct grey_gdbm_file *file, struct places *places,
 
 	places->low =
 	    file->block_size / sizeof(struct disk_extent) / 2 + TABLES_MAX;
-	status = add_fixed(places, 0, file->block_size, err);
-	if (status == GREY_OK)
-		status = add_fixed(places, file->directory_at,
-		    (off_t)(file->entries * sizeof(off_t)), err);
-	if (status == GREY_OK)
-		status = add_bucket(file, places, err);
+	status = add_used(file, places, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_free_space(file, add_space, places, err);
 	if (status == GREY_NOT_FOUND)
@@ -213,6 +220,25 @@ grey_gdbm_check_bucket(const struct grey_gdbm_file *file, uint32_t hash,
 		return grey_gdbm_damaged(err, "a bucket miscounts its records",
 		    file->current.at);
 	return GREY_OK;
+}
+
+enum grey_status
+grey_gdbm_check_whole(struct grey_gdbm_file *file, uint32_t hash,
+    struct grey_error *err)
+{
+	struct places places = { .thorough = true };
+	enum grey_status status = GREY_OK;
+
+	if (file->current.sound)
+		return GREY_OK;
+	status = grey_gdbm_check_bucket(file, hash, err);
+	if (status == GREY_OK)
+		status = add_used(file, &places, err);
+	if (status == GREY_OK)
+		status = compare_all(&places, err);
+	free(places.list);
+	file->current.sound = status == GREY_OK;
+	return status;
 }
 
 /* The entries that share the bucket's bits lead to it, all of them. */
