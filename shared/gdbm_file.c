@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "gdbm_disk.h"
@@ -168,14 +170,14 @@ grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
 {
 	struct disk_header header;
 	const char *kind;
-	struct stat st;
+	struct statx st;
 	ssize_t n;
 
 	*file_r = (struct grey_gdbm_file){ .fd = fd };
-	if (fstat(fd, &st) == -1)
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &st) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot stat: %s",
 		    strerror(errno));
-	file_r->size = st.st_size;
+	file_r->size = (off_t)st.stx_size;
 	n = pread(fd, &header, sizeof(header), 0);
 	if (n == -1)
 		return grey_fail(err, GREY_FAILED, "cannot read: %s",

@@ -238,9 +238,10 @@ open_lock(const struct grey_directory *directory, const char *name, int *fd_r,
 bool
 grey_lock_lost(int fd)
 {
-	struct stat st;
+	struct statx st;
 
-	return fstat(fd, &st) == -1 || st.st_nlink == 0;
+	return statx(fd, "", AT_EMPTY_PATH, STATX_NLINK, &st) == -1 ||
+	    st.stx_nlink == 0;
 }
 
 enum grey_status
