@@ -4,6 +4,7 @@
 #	my $peer = Peers->new('postgrey', $directory, $templates);
 #	$peer->start;
 #	$peer->reset(100_000);		known keys
+#	$peer->warm;
 #	my ($exim, $helper) = $peer->cpu;
 #	$peer->stop;
 #
@@ -11,7 +12,7 @@
 package Peers;
 use strict;
 use warnings;
-use Bench qw(copy_page_by_page cpu_seconds);
+use Bench qw(copy_page_by_page cpu_seconds program);
 use Carp qw(croak);
 use Fcntl qw(O_CREAT O_RDWR);
 use File::Copy qw(copy);
@@ -211,6 +212,16 @@ sub put
 	# So that its pages are not written during the measurement.
 	open(my $file, '+<', $to) or croak "$to: $!";
 	$file->sync;
+}
+
+# Brings the database into memory, if it has gone from there: a kernel may take
+# away what is not used for some seconds, however much memory is free.
+sub warm
+{
+	my ($self) = @_;
+	my $file = "$self->{dir}/" . ($self->{database} // return);
+
+	program('warm', $file) if -e $file;
 }
 
 sub start_helper
