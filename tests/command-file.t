@@ -235,6 +235,9 @@ like($c->must('repair'), qr/^repaired: 10 records are in the new file, 0 places/
     'a wrong count: repaired');
 is($c->run('check')->{status}, 0, 'a wrong count: sound');
 
+my %intact = map { ("key $_\0" => "$_ $_ $_ note=" . 'x' x ($_ % 50)) }
+    1 .. 1000;
+
 # Each kind of damage: [name, what to do, what check says, is it lost?]
 my @damages = (
     ['records in the wrong bucket', sub {
@@ -328,9 +331,34 @@ my @damages = (
 	my ($d) = @_;
 	truncate($d->{file}, $d->{size} - 3 * 4096) or die;
     }, qr/./],
+    # The disk has the directory after a split, but where the halves were to
+    # lie what had been there before: an old state of the bucket, which leads
+    # to an old record, and nothing.
+    ['an outdated half', sub {
+	my ($d) = @_;
+	my $end = $d->get64(Damage::NEXT_BLOCK);
+	my $span = grep { $_ == $d->{bucket} } @{$d->{buckets}};
+	my $half = $d->{entries} / $span * 2;
+	my ($place) = grep { my $hash = $d->get32($_);
+		$hash != -1 && ($hash >> 31 - log($half) / log(2)) == 0
+	    } map { $d->{bucket} + Damage::ELEMENTS +
+		$_ * Damage::ELEMENT_SIZE } 0 .. $d->get32(28) - 1;
+	my ($key_size, $size) = map { $d->get32($place + $_) }
+	    Damage::ELEMENT_KEY, Damage::ELEMENT_KEY + 4;
+	my $key = $d->get($d->get64($place + Damage::ELEMENT_AT), $key_size);
+	my $old = Command::value($key, $intact{$key} =~ s/^(\d+)/'7' x
+	    length $1/er);
+	my $bucket = $d->get($d->{bucket}, 4096);
+
+	length $old == $size or die;
+	substr($bucket, $place - $d->{bucket} + Damage::ELEMENT_AT, 8) =
+	    pack('q<', $end + 4096);
+	$d->put($end, $bucket . pack('a4096', $key . $old) . "\377" x 4096);
+	$d->put64(Damage::NEXT_BLOCK, $end + 3 * 4096);
+	$d->put64($d->{directory_at} + 8 * $_, $end +
+	    ($_ < $span / 2 ? 0 : 2 * 4096)) for 0 .. $span - 1;
+    }, qr/./],
 );
-my %intact = map { ("key $_\0" => "$_ $_ $_ note=" . 'x' x ($_ % 50)) }
-    1 .. 1000;
 sub values_of
 {
 	my %texts = @_;
