@@ -171,7 +171,7 @@ is_trap(const struct grey_dbpath *path, const struct stat *opened)
 {
 	struct stat named;
 
-	return geteuid() == 0 && opened->st_uid == 0 && path->in_spool &&
+	return opened->st_uid == 0 && path->in_spool && geteuid() == 0 &&
 	    (lstat(path->directory, &named) == -1 ||
 		named.st_dev != opened->st_dev ||
 		named.st_ino != opened->st_ino);
@@ -267,8 +267,8 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 		    name, (long)st.stx_uid);
 	}
 	/* The directory's owner may have linked any file of root's here. */
-	if (geteuid() == 0 && st.stx_uid == 0 && directory->uid != 0 &&
-	    st.stx_nlink > 1) {
+	if (st.stx_uid == 0 && directory->uid != 0 && st.stx_nlink > 1 &&
+	    geteuid() == 0) {
 		(void)close(fd);
 		return grey_fail(err, GREY_FAILED,
 		    "'%s' belongs to root and has another name elsewhere",
