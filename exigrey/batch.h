@@ -9,8 +9,7 @@
 #include "greydb.h"
 #include "status.h"
 
-/* What mail waits for: some tenths of a millisecond. */
-#define BATCH_MAX 64
+#define BATCH_MAX 256
 
 /*
  * Called for each key with its number and its value (data is NULL where there

@@ -252,8 +252,14 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 	 * for costs more (doc/performance.md).
 	 */
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_UID | STATX_NLINK,
-		&st) == -1 ||
-	    !S_ISREG(st.stx_mode)) {
+		&st) == -1) {
+		const int error = errno;
+
+		(void)close(fd);
+		return grey_fail(err, GREY_FAILED, "cannot stat '%s': %s", name,
+		    strerror(error));
+	}
+	if (!S_ISREG(st.stx_mode)) {
 		(void)close(fd);
 		return grey_fail(err, GREY_FAILED, "'%s' is not a regular file",
 		    name);

@@ -1,13 +1,12 @@
 #include "gdbm_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "gdbm_disk.h"
@@ -245,7 +244,7 @@ read_bucket(struct grey_gdbm_file *file, uint32_t entry, off_t at,
 	const struct disk_bucket *bucket = grey_gdbm_current(file);
 	enum grey_status status;
 
-	file->has_current = false;
+	file->has_current = file->has_found = file->current.sound = false;
 	*bucket_r =
 	    (struct grey_gdbm_bucket){ .first = entry, .end = entry + 1 };
 	if (!grey_gdbm_inside(file, at, file->bucket_size))

@@ -41,7 +41,7 @@ struct grey_gdbm_bucket {
 	off_t at;
 	int bits;
 	uint32_t count;
-	bool sound; /* grey_gdbm_check_whole has looked */
+	bool sound; /* grey_gdbm_check_whole has said so */
 };
 
 struct grey_gdbm_file {

@@ -6,7 +6,8 @@
 
 /*
  * Notes, in memory until grey_gdbm_write_back, that a stretch is free which a
- * record of the current bucket had.  The bucket's own table keeps the largest,
+ * record of the current bucket had, after grey_gdbm_check_whole has found
+ * nothing wrong with that bucket.  The bucket's own table keeps the largest,
  * the header's what is left.  The record must be taken out of the bucket
  * before anything else happens.
  * When the header's table is full, half of it goes into one of the chain; the

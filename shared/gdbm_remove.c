@@ -9,12 +9,16 @@ static enum grey_status
 find_place(const struct grey_gdbm_file *file, uint32_t *place_r,
     struct grey_error *err)
 {
-	const struct disk_element *elements = grey_gdbm_current(file)->elements;
+	const struct grey_gdbm_element *found = &file->found;
+	const struct disk_element *element;
 
 	for (uint32_t i = 0; i < file->elements; i++) {
-		*place_r = (file->found.hash + i) % file->elements;
-		if (elements[*place_r].hash == (int)file->found.hash &&
-		    elements[*place_r].at == file->found.at)
+		*place_r = (found->hash + i) % file->elements;
+		element = &grey_gdbm_current(file)->elements[*place_r];
+		if (element->hash == (int)found->hash &&
+		    element->at == found->at &&
+		    element->key_size == (int)found->key_size &&
+		    element->value_size == (int)found->value_size)
 			return GREY_OK;
 	}
 	return grey_gdbm_damaged(err, "a record is not where it was found",

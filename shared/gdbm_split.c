@@ -247,7 +247,7 @@ grey_gdbm_split(struct grey_gdbm_file *file, struct grey_bytes key,
 {
 	enum grey_status status = prepare(file, key, err);
 
-	/* It is libgdbm's to split then, from what is in memory and unwritten. */
+	/* Left to libgdbm: the caller writes what is not yet, or forgets it. */
 	if (status == GREY_NOT_FOUND)
 		return GREY_NOT_FOUND;
 	if (status == GREY_OK)

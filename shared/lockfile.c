@@ -2,6 +2,9 @@
 
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND       1000000000LL /* in ns */
+/* All times are in ns. */
+#define SECOND 1000000000LL
+
+/* For so long a lock that could not be had is waited for no longer than that. */
 #define BREAKER_TIME (60 * SECOND)
+#define STUCK_TIME   500000LL
 
 /*
  * Each waking of one that waits is taken from the one that writes, so it tries
@@ -107,12 +114,12 @@ pause_for(int64_t *sleep)
 	*sleep = *sleep * 2 < LONGEST_SLEEP ? *sleep * 2 : LONGEST_SLEEP;
 }
 
+/* Of seconds, which may be very many. */
 static int64_t
-deadline_after(int64_t timeout)
+in_ns(int64_t seconds)
 {
-	return timeout < INT64_MAX / SECOND / 2 ?
-	    monotonic() + timeout * SECOND :
-	    INT64_MAX;
+	return seconds < INT64_MAX / SECOND / 2 ? seconds * SECOND :
+						  INT64_MAX / 2;
 }
 
 /*
@@ -134,9 +141,35 @@ try_lock(int fd, int how, int tries)
 }
 
 /*
- * That somebody waits is a lock of another kind, which goes with the descriptor:
- * shared by all who wait and looked at by who gives way.  Where there is no
- * such lock nobody can be asked, and one gives way all the time.
+ * Is flock what fcntl locks are, there?  So it is where a server keeps them
+ * (flock(2)): then nothing can be said beside the lock itself.
+ */
+static bool
+are_locks_one(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return true;
+	switch ((uint32_t)fs.f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case V9FS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * That somebody waits is an open file description lock, which goes with the
+ * descriptor: shared by all who wait (and by who got the lock after that), and
+ * looked at by who gives way.
  */
 static void
 say_that_we_wait(int fd)
@@ -145,9 +178,11 @@ say_that_we_wait(int fd)
 		.l_whence = SEEK_SET,
 		.l_len = 1 };
 
-	(void)fcntl(fd, F_OFD_SETLK, &waits);
+	if (!are_locks_one(fd))
+		(void)fcntl(fd, F_OFD_SETLK, &waits);
 }
 
+/* Yes, where nobody can be asked. */
 static bool
 does_anybody_wait(int fd)
 {
@@ -155,25 +190,25 @@ does_anybody_wait(int fd)
 		.l_whence = SEEK_SET,
 		.l_len = 1 };
 
-	return fcntl(fd, F_OFD_GETLK, &wanted) == -1 ||
+	return are_locks_one(fd) || fcntl(fd, F_OFD_GETLK, &wanted) == -1 ||
 	    wanted.l_type != F_UNLCK;
 }
 
-/* Returns GREY_OK, GREY_BUSY after the timeout, or GREY_FAILED. */
+/* Returns GREY_OK, GREY_BUSY after that time, or GREY_FAILED. */
 static enum grey_status
-wait_for_lock(int fd, enum grey_lock_kind kind, int64_t timeout)
+wait_for_lock(int fd, enum grey_lock_kind kind, int64_t time)
 {
 	const int how = kind == GREY_LOCK_SHARED ? LOCK_SH : LOCK_EX;
-	const int tries = timeout == 0 ? 1 : TRIES;
+	const int tries = time == 0 ? 1 : TRIES;
 	int64_t deadline = 0, sleep = FIRST_SLEEP;
 
 	while (!try_lock(fd, how, tries)) {
 		if (errno != EWOULDBLOCK)
 			return GREY_FAILED;
-		if (timeout == 0)
+		if (time == 0)
 			return GREY_BUSY;
 		if (deadline == 0) {
-			deadline = deadline_after(timeout);
+			deadline = monotonic() + time;
 			say_that_we_wait(fd);
 		} else if (monotonic() >= deadline)
 			return GREY_BUSY;
@@ -250,20 +285,23 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
     int64_t timeout, int *fd_r, struct grey_error *err)
 {
 	const uint64_t lock = lock_id(path);
+	int64_t time = in_ns(timeout);
 	struct grey_breaker *breaker;
 	char name[LOCK_NAME_MAX];
 	enum grey_status status;
+	bool stuck;
 	int fd = -1;
 
 	grey_session_complete(session);
+	stuck = is_stuck(session, lock);
+	if (stuck && time > STUCK_TIME)
+		time = STUCK_TIME;
 	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
-	if (is_stuck(session, lock))
-		timeout = 0;
 	for (;;) {
 		status = open_lock(directory, name, &fd, err);
 		if (status != GREY_OK)
 			return status;
-		status = wait_for_lock(fd, kind, timeout);
+		status = wait_for_lock(fd, kind, time);
 		if (status != GREY_OK || !grey_lock_lost(fd))
 			break;
 		(void)close(fd);
@@ -279,7 +317,7 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 	if (status == GREY_FAILED)
 		return grey_fail(err, status, "cannot lock '%s/%s': %s",
 		    path->directory, name, strerror(errno));
-	if (timeout > 0)
+	if (timeout > 0 && !stuck)
 		note_stuck(session, lock);
 	return grey_fail(err, GREY_BUSY,
 	    "'%s/%s' is held by another process "

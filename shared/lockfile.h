@@ -19,7 +19,7 @@ enum grey_lock_kind { GREY_LOCK_SHARED, GREY_LOCK_EXCLUSIVE };
 /*
  * Opens FILE.lock in the directory, creating it if it is missing, and locks
  * it.  timeout is in seconds, 0 tries once.  After one timeout the session
- * does not wait for the same lock for a minute: each call tries just once, so
+ * does not wait for the same lock for a minute, or just half a millisecond, so
  * that a stuck holder costs one timeout and not one for each recipient.
  * Returns GREY_OK with the lock's descriptor in *fd_r; GREY_BUSY; GREY_FAILED.
  */
@@ -39,8 +39,9 @@ void grey_lock_release(int *fd);
 
 /*
  * For a long work that takes the lock again and again, while it has not got it:
- * sleeps while anybody waits for it, up to a millisecond.  turn counts the
- * calls, from 0: some of them give way to those who cannot say that they wait.
+ * sleeps while anybody waits for it, or has got it after that, but nine tenths
+ * of a millisecond at most.  turn counts the calls, from 0: some of them give
+ * way to those who cannot say that they wait.
  */
 void grey_lock_give_way(const struct grey_dbpath *path, unsigned turn);
 

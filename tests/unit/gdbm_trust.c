@@ -23,6 +23,11 @@
 #define EXTENT_SIZE  16
 #define BUCKET_BITS  104
 #define BUCKET_COUNT 108
+#define BUCKET_SPACE 8
+#define ELEMENTS     112
+#define ELEMENT_SIZE 24
+#define ELEMENT_AT   8
+#define ELEMENT_KEY  16 /* its size */
 
 static void
 put(int fd, off_t at, const void *bytes, size_t size)
@@ -129,6 +134,46 @@ bucket_seems_emptier(int fd)
 	put32(fd, at, get32(fd, at) - 60);
 }
 
+/* Number i, from 0, of the elements that are in use. */
+static off_t
+element_of(int fd, int i)
+{
+	off_t at = bucket_of(fd) + ELEMENTS;
+
+	while (get32(fd, at) == -1 || i-- > 0)
+		at += ELEMENT_SIZE;
+	return at;
+}
+
+static void
+two_records_are_one(int fd)
+{
+	put64(fd, element_of(fd, 1) + ELEMENT_AT,
+	    get64(fd, element_of(fd, 0) + ELEMENT_AT));
+}
+
+static void
+other_records_are_one(int fd)
+{
+	put64(fd, element_of(fd, 1) + ELEMENT_AT,
+	    get64(fd, element_of(fd, 2) + ELEMENT_AT));
+}
+
+static void
+record_is_free(int fd)
+{
+	put32(fd, bucket_of(fd), 1);
+	put32(fd, bucket_of(fd) + BUCKET_SPACE, 20);
+	put64(fd, bucket_of(fd) + BUCKET_SPACE + 8,
+	    get64(fd, element_of(fd, 0) + ELEMENT_AT) + 10);
+}
+
+static void
+record_is_the_directory(int fd)
+{
+	put64(fd, element_of(fd, 1) + ELEMENT_AT, get64(fd, DIRECTORY));
+}
+
 static void
 store(struct test_db *test, int from, int to)
 {
@@ -210,11 +255,66 @@ damage_is_seen_first(void **state)
 	}
 }
 
+/* The key of the first element. */
+static size_t
+first_key(int fd, char key_r[32])
+{
+	const off_t element = element_of(fd, 0);
+	const size_t size = (size_t)get32(fd, element + ELEMENT_KEY);
+
+	assert_true(size <= 32);
+	assert_int_equal(pread(fd, key_r, size,
+			     get64(fd, element + ELEMENT_AT)),
+	    size);
+	return size;
+}
+
+static void
+damage_is_seen_before_a_delete(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*harm)(int fd);
+		int lost;
+	} cases[] = { { "two records are one", two_records_are_one, 1 },
+		{ "others are", other_records_are_one, 1 },
+		{ "record is free", record_is_free, 0 },
+		{ "record is the directory", record_is_the_directory, 1 },
+		{ "bucket seems emptier", bucket_seems_emptier, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct grey_error err;
+		struct grey_bytes key;
+		struct test_db test;
+		struct greydb *db;
+		char text[32];
+		int fd;
+
+		print_message("# %s\n", cases[i].name);
+		test_db_begin(&test);
+		store(&test, 0, KEYS);
+		fd = test_file(&test, "seen", O_RDWR);
+		key = (struct grey_bytes){ text, first_key(fd, text) };
+		cases[i].harm(fd);
+		(void)close(fd);
+		db = test_open(&test);
+		assert_int_equal(greydb_delete(db, key, &err), GREY_OK);
+		test_close(db);
+		assert_int_equal(test.lines, 1);
+		assert_int_equal(count_records(&test),
+		    KEYS - 1 - cases[i].lost);
+		test_db_end(&test);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(
-	    damage_is_seen_first) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(damage_is_seen_first),
+		cmocka_unit_test(damage_is_seen_before_a_delete),
+	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
