@@ -110,7 +110,7 @@ enum grey_status grey_gdbm_check_bucket(const struct grey_gdbm_file *file,
 /*
  * The same, and have its records, its free space, header, directory and the
  * bucket itself no byte in common?  It looks once, until the bucket is read
- * again or gets a record.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
+ * again.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
  */
 enum grey_status grey_gdbm_check_whole(struct grey_gdbm_file *file,
     uint32_t hash, struct grey_error *err);

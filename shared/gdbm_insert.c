@@ -71,7 +71,6 @@ write_all(struct grey_gdbm_file *file, const struct disk_element *element,
 	*place = *element;
 	((struct disk_bucket *)(void *)file->bucket)->count++;
 	file->current.count++;
-	file->current.sound = false;
 	file->bucket_changed = true;
 	return file->alone ? GREY_OK : grey_gdbm_write_bucket(file, err);
 }
