@@ -50,7 +50,7 @@ sub perl_directories
 # DIRECTORY stands for the Exim's own.  database is a file in it, template
 # makes one of so many keys.
 my %kind = (
-	floor => {},
+	floor => { stub => 1 },
 	none => { condition => 'false', expect => 'pass' },
 	ours => { database => 'spool/grey/seen',
 		template => \&exigrey_template },
@@ -87,12 +87,13 @@ my %kind = (
 		    '/spool/db/grey {SELECT expire FROM grey WHERE id=' .
 		    '\'${quote_sqlite:$acl_m_key}\';}}' },
 );
-$kind{'ours, loaded'} = { %{$kind{ours}}, loaded => 1 };
+$kind{"$_, loaded"} = { %{$kind{$_}}, loaded => 1 } for qw(floor ours);
 
-# All, in the order of the table: the floor, ours, the peers.
+# All, in the order of the table: the floors, ours, the peers.
 sub names
 {
-	return ('floor', 'none', 'ours', 'ours, loaded', peer_names());
+	return ('floor', 'floor, loaded', 'none', 'ours', 'ours, loaded',
+	    peer_names());
 }
 
 sub peer_names { return qw(seen greylistd postgrey sqlite) }
@@ -133,7 +134,7 @@ sub configure
 	my $so = $self->{exim}->so;
 	my $acl = snippet('acl-rcpt');
 
-	if ($self->{name} eq 'floor') {
+	if ($self->{stub}) {
 		copy(Tree::build('tests/floor.so'), $so) or croak "$so: $!";
 	}
 	if (my $condition = $self->{condition}) {
@@ -150,9 +151,8 @@ sub configure
 	$self->{exim}{main} = "smtp_accept_max = 1000\n" .
 	    "smtp_accept_reserve = 0\nsmtp_connect_backlog = 500\n" .
 	    adapt(snippet('main'), @fit);
-	# The floor has nothing to load, so it is loaded as early as it can.
 	$self->{exim}{main} .= adapt(snippet('main-preload'), @fit)
-	    if $self->{loaded} || $self->{name} eq 'floor';
+	    if $self->{loaded};
 	$self->{exim}->set_acl(rcpt => adapt($acl, @fit) . "\naccept\n");
 }
 
