@@ -14,6 +14,9 @@
 
 #define COPY_STEP (1 << 20)
 
+/* How many writers may die while one reader waits. */
+#define MEND_TRIES 10
+
 struct grey_snapshot {
 	const struct greydb_driver *driver;
 	int fd;
@@ -255,8 +258,13 @@ grey_snapshot_open(struct grey_session *session, const struct grey_dbpath *path,
 		err = &unwanted;
 	snapshot->fd = -1;
 	status = take(session, path, settings, false, snapshot, err);
-	if (status == GREY_DAMAGED)
+	/* The next writer may die before the copy. */
+	for (int i = 0; i < MEND_TRIES && status == GREY_DAMAGED; i++)
 		status = mend_and_take(session, path, settings, snapshot, err);
+	if (status == GREY_DAMAGED) {
+		grey_error_set(err, "its writers die one after the other");
+		status = greydb_name_error(path, GREY_FAILED, err);
+	}
 	if (status == GREY_OK)
 		*snapshot_r = snapshot;
 	else

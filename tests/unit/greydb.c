@@ -161,6 +161,64 @@ a_snapshot_has_each_record_once(void **state)
 	test_db_end(&test);
 }
 
+/* As writers that die would leave it, again and again, but not for ever. */
+static void
+let_writers_die(const struct test_db *test, int deaths)
+{
+	int fd = test_file(test, "seen.lock", O_RDWR);
+	char line[129] = "", *none;
+
+	(void)alarm(20);
+	while (deaths > 0) {
+		if (pread(fd, line, 128, 0) != 128)
+			_exit(1);
+		none = strstr(line, " none 0 0 ");
+		if (none == NULL)
+			continue;
+		memcpy(none, " batch 0 0", 10);
+		if (pwrite(fd, line, 128, 0) != 128)
+			_exit(1);
+		deaths--;
+	}
+	_exit(0);
+}
+
+/* The next writer may die before the one that takes a snapshot has the lock. */
+static void
+a_snapshot_outlasts_several_deaths(void **state)
+{
+	const struct greydb_settings settings = { .timeout = 5, .now = 1 };
+	struct grey_snapshot *snapshot;
+	struct grey_error err;
+	struct test_db test;
+	struct greydb *db;
+	char key[64];
+	pid_t pid;
+	int status;
+
+	(void)state;
+	test_db_begin(&test);
+	db = test_open(&test);
+	for (int i = 0; i < 100; i++)
+		store(db, numbered(key, "old", i),
+		    (struct grey_bytes){ "v", 1 });
+	test_close(db);
+	pid = fork();
+	if (pid == 0)
+		let_writers_die(&test, 5);
+	while (test.lines < 5) {
+		if (grey_snapshot_open(&test.session, &test.path, &settings,
+			&snapshot, &err) != GREY_OK)
+			fail_msg("'%s'", err.text);
+		assert_int_equal(grey_snapshot_records(snapshot), 100);
+		grey_snapshot_close(&snapshot);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	expect_sound(&test);
+	test_db_end(&test);
+}
+
 /* Either who writes next finds that a writer died, or who takes a snapshot. */
 static void
 a_batch_that_dies_is_recovered_from(void **state)
@@ -843,6 +901,7 @@ main(void)
 	const struct CMUnitTest tests[] = { cmocka_unit_test(
 						stores_fetches_deletes),
 		cmocka_unit_test(a_snapshot_has_each_record_once),
+		cmocka_unit_test(a_snapshot_outlasts_several_deaths),
 		cmocka_unit_test(a_batch_that_dies_is_recovered_from),
 		cmocka_unit_test(another_boot_checks_the_structure),
 		cmocka_unit_test(an_old_announcement_is_dropped),
