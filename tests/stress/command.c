@@ -83,13 +83,19 @@ read_lines(int fd, command_line_fn *line, void *arg)
 	(void)fclose(file);
 }
 
+/* The last line says why it failed; before it may be what it noticed. */
 static void
 read_error(int fd, char error_r[ERROR_SIZE])
 {
-	const ssize_t n = pread(fd, error_r, ERROR_SIZE - 1, 0);
+	const off_t end = lseek(fd, 0, SEEK_END);
+	const off_t from = end < ERROR_SIZE ? 0 : end - ERROR_SIZE + 1;
+	const ssize_t n = pread(fd, error_r, ERROR_SIZE - 1, from);
+	const char *last;
 
-	error_r[n > 0 ? n : 0] = '\0';
-	error_r[strcspn(error_r, "\n")] = '\0';
+	error_r[n > 0 ? n - 1 : 0] = '\0';
+	last = strrchr(error_r, '\n');
+	if (last != NULL)
+		memmove(error_r, last + 1, strlen(last));
 }
 
 static pid_t

@@ -14,7 +14,7 @@ typedef void command_line_fn(void *arg, char *line);
 
 /*
  * Runs "exigrey -d DB" with these arguments, up to a NULL.  Returns its exit
- * status, or -1 if it did not run or was killed; *error_r is the first line of
+ * status, or -1 if it did not run or was killed; *error_r is the last line of
  * its standard error.
  */
 int command_run(const struct stress *stress, const char *const *arguments,
