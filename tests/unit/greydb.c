@@ -161,6 +161,20 @@ a_snapshot_has_each_record_once(void **state)
 	test_db_end(&test);
 }
 
+#define OLD 100
+
+static void
+store_old(struct test_db *test)
+{
+	struct greydb *db = test_open(test);
+	char key[64];
+
+	for (int i = 0; i < OLD; i++)
+		store(db, numbered(key, "old", i),
+		    (struct grey_bytes){ "v", 1 });
+	test_close(db);
+}
+
 /* As writers that die would leave it, again and again, but not for ever. */
 static void
 let_writers_die(const struct test_db *test, int deaths)
@@ -191,18 +205,12 @@ a_snapshot_outlasts_several_deaths(void **state)
 	struct grey_snapshot *snapshot;
 	struct grey_error err;
 	struct test_db test;
-	struct greydb *db;
-	char key[64];
 	pid_t pid;
 	int status;
 
 	(void)state;
 	test_db_begin(&test);
-	db = test_open(&test);
-	for (int i = 0; i < 100; i++)
-		store(db, numbered(key, "old", i),
-		    (struct grey_bytes){ "v", 1 });
-	test_close(db);
+	store_old(&test);
 	pid = fork();
 	if (pid == 0)
 		let_writers_die(&test, 5);
@@ -210,7 +218,7 @@ a_snapshot_outlasts_several_deaths(void **state)
 		if (grey_snapshot_open(&test.session, &test.path, &settings,
 			&snapshot, &err) != GREY_OK)
 			fail_msg("'%s'", err.text);
-		assert_int_equal(grey_snapshot_records(snapshot), 100);
+		assert_int_equal(grey_snapshot_records(snapshot), OLD);
 		grey_snapshot_close(&snapshot);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -234,11 +242,7 @@ a_batch_that_dies_is_recovered_from(void **state)
 
 	(void)state;
 	test_db_begin(&test);
-	db = test_open(&test);
-	for (int i = 0; i < 100; i++)
-		store(db, numbered(key, "old", i),
-		    (struct grey_bytes){ "v", 1 });
-	test_close(db);
+	store_old(&test);
 	pid = fork();
 	if (pid == 0) {
 		db = test_open(&test);
