@@ -1,11 +1,9 @@
 #include "gdbm_allot.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "gdbm_chain.h"
+#include "gdbm_held.h"
 #include "gdbm_table.h"
 
 /* What is at least such a part of a block goes to the header's table. */
@@ -13,33 +11,6 @@
 
 /* A bucket that asks the header for space gets as much as so many need. */
 #define RECORDS_AT_ONCE 4
-
-/* So many are held before the file is synced, or half of what has room. */
-#define HELD_MAX 64
-
-bool
-grey_gdbm_is_held(const struct grey_gdbm_file *file, struct disk_extent extent)
-{
-	return extent.at % file->block_size == 1 &&
-	    ((uint32_t)extent.size + 2) % file->block_size == 0;
-}
-
-enum grey_status
-grey_gdbm_hold(struct grey_gdbm_file *file, struct disk_extent blocks,
-    struct grey_error *err)
-{
-	struct disk_space *table = grey_gdbm_table(file);
-	enum grey_status status = GREY_OK;
-
-	if (table->count >= table->size)
-		status = grey_gdbm_push_table(file, err);
-	if (status != GREY_OK)
-		return status;
-	grey_gdbm_put_in(table->extents, &table->count,
-	    (struct disk_extent){ blocks.size - 2, blocks.at + 1 });
-	file->header_changed = true;
-	return GREY_OK;
-}
 
 static bool
 is_large(const struct grey_gdbm_file *file, struct disk_extent extent)
@@ -107,50 +78,6 @@ hand_over(struct grey_gdbm_file *file, struct disk_bucket *bucket,
 }
 
 /*
- * Lets go the first block of number i of the header's table; what follows it
- * is let go after it, or with the next sync.
- */
-static void
-let_go(const struct grey_gdbm_file *file, struct disk_space *table, int i)
-{
-	const int block = (int)file->block_size;
-	const struct disk_extent all = table->extents[i];
-
-	if (all.size > block && table->count >= table->size)
-		return;
-	grey_gdbm_take_out(table->extents, &table->count, i);
-	grey_gdbm_put_in(table->extents, &table->count,
-	    (struct disk_extent){ all.size - block, all.at + block });
-	grey_gdbm_put_in(table->extents, &table->count,
-	    (struct disk_extent){ block, all.at - 1 });
-}
-
-/*
- * Syncs the file and lets go what was held, if that is enough to be worth it.
- * The header that says so follows.
- */
-static enum grey_status
-sync_held(struct grey_gdbm_file *file, struct disk_space *table,
-    struct grey_error *err)
-{
-	const int many =
-	    table->size / 2 < HELD_MAX ? table->size / 2 : HELD_MAX;
-	int held = 0;
-
-	for (int i = 0; i < table->count; i++)
-		held += grey_gdbm_is_held(file, table->extents[i]);
-	if (held < (file->fresh ? 1 : many))
-		return GREY_OK;
-	if (!file->fresh && fsync(file->fd) == -1)
-		return grey_fail(err, GREY_FAILED, "cannot sync: %s",
-		    strerror(errno));
-	for (int i = 0; i < table->count; i++)
-		if (grey_gdbm_is_held(file, table->extents[i]))
-			let_go(file, table, i);
-	return GREY_OK;
-}
-
-/*
  * The first extent of the header's table that fits and is not held; or -1.  One
  * of several blocks was libgdbm's, and is left to it.
  */
@@ -196,9 +123,8 @@ grow(struct grey_gdbm_file *file, struct disk_space *table, off_t size,
 }
 
 /*
- * As find(), after letting go what is held and taking up a table of the chain
- * if that helps; what it finds was looked at, and is free.  GREY_NOT_FOUND if
- * there is none.
+ * As find(), after taking up a table of the chain if that helps; what it finds
+ * was looked at, and is free.  GREY_NOT_FOUND if there is none.
  */
 static enum grey_status
 find_free(struct grey_gdbm_file *file, struct disk_space *table, off_t size,
@@ -207,10 +133,6 @@ find_free(struct grey_gdbm_file *file, struct disk_space *table, off_t size,
 	enum grey_status status = GREY_OK;
 
 	*place_r = find(file, table, size);
-	if (*place_r == -1) {
-		status = sync_held(file, table, err);
-		*place_r = find(file, table, size);
-	}
 	while (status == GREY_OK && *place_r == -1) {
 		status = grey_gdbm_pop_table(file, err);
 		*place_r = find(file, table, size);

@@ -1,28 +1,8 @@
-/*
- * Free space of a GDBM file that is taken into use.
- *
- * A bucket that is split leaves its place, and until both halves and the
- * directory that leads to them have reached the disk, that place is what a
- * power loss leaves of its records.  So it is *held*: not written to before the
- * file was synced, and one sync serves many of them.  While they are held they
- * lack their first and last byte, by which anybody sees it.  So does a
- * directory that was doubled.
- */
+/* Free space of a GDBM file that is taken into use. */
 #ifndef GREY_GDBM_ALLOT_H
 #define GREY_GDBM_ALLOT_H
 
 #include "gdbm_disk.h"
-
-/* Is it held? */
-bool
-grey_gdbm_is_held(const struct grey_gdbm_file *file, struct disk_extent extent);
-
-/*
- * Puts blocks into the header's table, in memory, to be held; of a full one,
- * half goes to the chain first.  Returns as grey_gdbm_push_table.
- */
-enum grey_status grey_gdbm_hold(struct grey_gdbm_file *file,
-    struct disk_extent blocks, struct grey_error *err);
 
 /*
  * Takes a block for a bucket out of the header's table, in memory.  Returns

@@ -3,12 +3,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "gdbm_allot.h"
+#include "gdbm_held.h"
 #include "gdbm_table.h"
 
 /*
  * Which extent of the header's table has room for one of the chain?  The
- * largest that may be written to at once (gdbm_allot.h); -1 if none has.
+ * largest that may be written to at once (gdbm_held.h); -1 if none has.
  */
 static int
 find_room(const struct grey_gdbm_file *file, const struct disk_space *table,

@@ -63,6 +63,7 @@ struct grey_gdbm_file {
 	bool has_found;      /* found tells what record holds (gdbm_find.h) */
 	bool bucket_changed; /* in memory only, until grey_gdbm_write_back */
 	bool header_changed; /* the same */
+	bool held_more;      /* since the header was read (gdbm_held.h) */
 	bool fresh;          /* no record in it need outlive a power loss */
 	bool alone;          /* nor a kill, and nobody else reads it */
 	struct grey_gdbm_bucket current;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gdbm_allot.h"
 #include "gdbm_chain.h"
+#include "gdbm_held.h"
 #include "gdbm_table.h"
 
 /*
@@ -35,7 +35,7 @@ join(const struct grey_gdbm_file *file, struct disk_extent *table, int *count,
 		extent->size += other.size;
 		grey_gdbm_take_out(table, count, i);
 	}
-	/* It only looks so: let it not be made larger (gdbm_allot.h). */
+	/* It only looks so: let it not be made larger (gdbm_held.h). */
 	if (grey_gdbm_is_held(file, *extent))
 		extent->size--;
 }

@@ -5,6 +5,7 @@
 
 #include "gdbm_allot.h"
 #include "gdbm_chain.h"
+#include "gdbm_held.h"
 #include "gdbm_table.h"
 #include "gdbm_trust.h"
 

@@ -7,7 +7,8 @@
 /*
  * Splits the bucket that a key leads to, after grey_gdbm_header, in a file that
  * nobody else changes.  Both halves are written, then the directory leads
- * there, and only then is the old place free, and held (gdbm_allot.h).  libgdbm would read and write the whole directory for it.
+ * there, and only then is the old place free, and held (gdbm_held.h).  libgdbm
+ * would read and write the whole directory for it.
  * The directory is doubled if it must.
  * Returns GREY_OK; with nothing changed: GREY_NOT_FOUND, if libgdbm must do it
  * (the file is of before GDBM 1.9, or does not end where its header says, or

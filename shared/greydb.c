@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "greydb_private.h"
+#include "greydb_reclaim.h"
 #include "lockfile.h"
 
 /*
@@ -407,13 +408,19 @@ greydb_close(struct greydb **dbp, struct grey_error *err)
 {
 	struct greydb *db = *dbp;
 	struct grey_error why = { .text = "" };
+	struct greydb_reclaim reclaim;
 	enum grey_status status = GREY_OK;
 
 	*dbp = NULL;
 	if (db == NULL)
 		return GREY_OK;
+	greydb_reclaim_begin(db, &reclaim);
 	status = close_handle(db, &why);
 	(void)told(db, status, &why, err);
 	greydb_release(db);
+	if (status == GREY_OK)
+		greydb_reclaim(&reclaim);
+	else
+		greydb_reclaim_drop(&reclaim);
 	return status;
 }

@@ -86,7 +86,9 @@ enum grey_status greydb_batch(struct greydb *db, struct grey_error *err);
 int64_t greydb_records(const struct greydb *db);
 
 /*
- * Closes and unlocks; *db becomes NULL, also after a failure.
+ * Closes and unlocks; *db becomes NULL, also after a failure.  Now and then it
+ * syncs the file after that, and takes the lock once more, for space that may
+ * not be used before; the session and the path must live so long.
  * Returns GREY_OK or GREY_FAILED.
  */
 enum grey_status greydb_close(struct greydb **db, struct grey_error *err);

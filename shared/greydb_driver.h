@@ -106,6 +106,23 @@ struct greydb_driver {
 	    *replay)(int fd, struct grey_bytes pages, struct grey_error *err);
 
 	/*
+	 * NULL in a driver that has no space which is not to be written to
+	 * before the file was synced.
+	 *
+	 * held lists that space, if what was done since the file was opened
+	 * makes it worth a sync; else NULL.  The caller frees the list with
+	 * free(3), and closes *fd_r, a descriptor of the file.
+	 *
+	 * let_go lets it be used, after a sync that was begun with the list
+	 * made; meanwhile others may have written, but not let go.  fd is
+	 * that of held: nothing is done if the handle's file is another by
+	 * now.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
+	 */
+	void *(*held)(void *handle, int *fd_r);
+	enum grey_status (*let_go)(void *handle, const void *list, int fd,
+	    struct grey_error *err);
+
+	/*
 	 * After a store or remove that failed or was killed, with the file
 	 * closed: checks all of it, and if nothing is wrong but its length,
 	 * puts that right.  GREY_OK with the number of records; GREY_DAMAGED;

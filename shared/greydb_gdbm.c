@@ -6,6 +6,8 @@
  */
 #include "greydb_driver.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include "gdbm_check.h"
 #include "gdbm_file.h"
 #include "gdbm_find.h"
+#include "gdbm_held.h"
 #include "gdbm_insert.h"
 #include "gdbm_remove.h"
 #include "gdbm_trust.h"
@@ -238,7 +241,7 @@ further_look(const struct handle *handle, bool takes_space)
 
 /*
  * Opens libgdbm for a change of a key, if what it would trust can be.  It does
- * not know of space that is held (gdbm_allot.h).
+ * not know of space that is held (gdbm_held.h).
  */
 static enum grey_status
 engage_library(struct handle *handle, struct grey_bytes key, bool takes_space,
@@ -429,6 +432,47 @@ driver_remove(void *arg, struct grey_bytes key, bool later,
 	return GREY_OK;
 }
 
+static void *
+driver_held(void *arg, int *fd_r)
+{
+	struct handle *handle = arg;
+	struct grey_gdbm_held *list = NULL;
+
+	if (handle->gdbm == NULL)
+		list = grey_gdbm_list_held(&handle->file);
+	if (list == NULL)
+		return NULL;
+	*fd_r = fcntl(handle->file.fd, F_DUPFD_CLOEXEC, 0);
+	if (*fd_r == -1) {
+		free(list);
+		return NULL;
+	}
+	return list;
+}
+
+static bool
+is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
+	    x.st_dev == y.st_dev;
+}
+
+static enum grey_status
+driver_let_go(void *arg, const void *list, int fd, struct grey_error *err)
+{
+	struct handle *handle = arg;
+	enum grey_status status;
+
+	if (!is_same_file(handle->file.fd, fd))
+		return GREY_OK;
+	status = grey_gdbm_let_go(&handle->file, list, err);
+	handle->written |= status == GREY_OK;
+	/* A table that is not as libgdbm writes it stays as it is. */
+	return status == GREY_NOT_FOUND ? GREY_OK : status;
+}
+
 static enum grey_status
 close_library(GDBM_FILE file, int sync_sink, struct grey_error *err)
 {
@@ -482,6 +526,8 @@ const struct greydb_driver greydb_gdbm = { .name = "GDBM",
 	.admit = driver_admit,
 	.store = driver_store,
 	.remove = driver_remove,
+	.held = driver_held,
+	.let_go = driver_let_go,
 	.settle = grey_gdbm_settle,
 	.close = driver_close,
 	.recognizes = grey_gdbm_recognizes,

@@ -39,6 +39,10 @@
 #define GIVE_WAY_TIME   900000LL
 #define GIVE_WAY_ALWAYS 64
 
+/* Bytes of the lock file that are locked besides, by open file description. */
+#define WAITS_BYTE 0
+#define CLAIM_BYTE 1
+
 #define LOCK_NAME_MAX (GREY_DB_NAME_MAX + 32)
 
 static int64_t
@@ -166,6 +170,15 @@ are_locks_one(int fd)
 	}
 }
 
+static struct flock
+lock_of_byte(off_t byte, short type)
+{
+	return (struct flock){ .l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = byte,
+		.l_len = 1 };
+}
+
 /*
  * That somebody waits is an open file description lock, which goes with the
  * descriptor: shared by all who wait (and by who got the lock after that), and
@@ -174,9 +187,7 @@ are_locks_one(int fd)
 static void
 say_that_we_wait(int fd)
 {
-	struct flock waits = { .l_type = F_RDLCK,
-		.l_whence = SEEK_SET,
-		.l_len = 1 };
+	struct flock waits = lock_of_byte(WAITS_BYTE, F_RDLCK);
 
 	if (!are_locks_one(fd))
 		(void)fcntl(fd, F_OFD_SETLK, &waits);
@@ -186,9 +197,7 @@ say_that_we_wait(int fd)
 static bool
 does_anybody_wait(int fd)
 {
-	struct flock wanted = { .l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_len = 1 };
+	struct flock wanted = lock_of_byte(WAITS_BYTE, F_WRLCK);
 
 	return are_locks_one(fd) || fcntl(fd, F_OFD_GETLK, &wanted) == -1 ||
 	    wanted.l_type != F_UNLCK;
@@ -335,7 +344,7 @@ grey_lock_release(int *fd)
 
 /* The lock file, or -1. */
 static int
-open_to_look(const struct grey_dbpath *path)
+open_beside(const struct grey_dbpath *path, int flags)
 {
 	struct grey_directory directory = { .fd = -1 };
 	struct grey_error unwanted;
@@ -344,11 +353,31 @@ open_to_look(const struct grey_dbpath *path)
 
 	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
 	if (grey_directory_open(path, false, &directory, &unwanted) == GREY_OK)
-		(void)grey_directory_file(&directory, name, O_RDONLY, &fd,
+		(void)grey_directory_file(&directory, name, flags, &fd,
 		    &unwanted);
 	if (directory.fd != -1)
 		(void)close(directory.fd);
 	return fd;
+}
+
+enum grey_status
+grey_lock_claim(const struct grey_dbpath *path, int *claim_r)
+{
+	struct flock claim = lock_of_byte(CLAIM_BYTE, F_WRLCK);
+	int fd = open_beside(path, O_RDWR);
+	enum grey_status status = GREY_NOT_FOUND;
+
+	*claim_r = -1;
+	if (fd != -1 && !are_locks_one(fd)) {
+		if (fcntl(fd, F_OFD_SETLK, &claim) == 0) {
+			*claim_r = fd;
+			return GREY_OK;
+		}
+		if (errno == EAGAIN || errno == EACCES)
+			status = GREY_BUSY;
+	}
+	grey_lock_release(&fd);
+	return status;
 }
 
 void
@@ -360,7 +389,7 @@ grey_lock_give_way(const struct grey_dbpath *path, unsigned turn)
 		sleep_for(GIVE_WAY_TIME);
 		return;
 	}
-	fd = open_to_look(path);
+	fd = open_beside(path, O_RDONLY);
 	for (int64_t slept = 0; slept < GIVE_WAY_TIME && does_anybody_wait(fd);
 	     slept += GIVE_WAY_STEP)
 		sleep_for(GIVE_WAY_STEP);

@@ -38,6 +38,14 @@ bool grey_lock_lost(int fd);
 void grey_lock_release(int *fd);
 
 /*
+ * Claims, with or without the lock, what one process at a time may be at:
+ * *claim_r holds the claim until grey_lock_release.
+ * Returns GREY_OK; GREY_BUSY if another process has it; GREY_NOT_FOUND where
+ * there are no such claims, or no lock file.
+ */
+enum grey_status grey_lock_claim(const struct grey_dbpath *path, int *claim_r);
+
+/*
  * For a long work that takes the lock again and again, while it has not got it:
  * sleeps while anybody waits for it, or has got it after that, but nine tenths
  * of a millisecond at most.  turn counts the calls, from 0: some of them give

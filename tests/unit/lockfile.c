@@ -1,4 +1,7 @@
-/* Who works for long gives way to those who wait for the lock. */
+/*
+ * Who works for long gives way to those who wait for the lock; what one process
+ * may be at beside it.
+ */
 #include "test.h"
 
 #include <sys/vfs.h>
@@ -183,10 +186,36 @@ static void
 needs_no_lock_file(void **state)
 {
 	struct test_db db;
+	int claim;
 
 	(void)state;
 	test_db_begin(&db);
 	assert_true(time_of(&db, 1) >= GIVES_WAY);
+	assert_int_equal(grey_lock_claim(&db.path, &claim), GREY_NOT_FOUND);
+	test_db_end(&db);
+}
+
+/* Whoever has the lock, and whoever waits for it. */
+static void
+is_claimed_by_one(void **state)
+{
+	struct test_db db;
+	int held, waiting, claim, other;
+
+	(void)state;
+	if (!begin_or_skip(&db))
+		return;
+	held = take(&db, 1);
+	waiting = wait_beside(&db);
+	assert_int_equal(grey_lock_claim(&db.path, &claim), GREY_OK);
+	assert_int_equal(grey_lock_claim(&db.path, &other), GREY_BUSY);
+	assert_int_equal(other, -1);
+	(void)close(waiting);
+	assert_false(somebody_waits(held));
+	grey_lock_release(&claim);
+	assert_int_equal(grey_lock_claim(&db.path, &other), GREY_OK);
+	grey_lock_release(&other);
+	(void)close(held);
 	test_db_end(&db);
 }
 
@@ -198,6 +227,7 @@ main(void)
 		cmocka_unit_test(gives_way_to_others_now_and_then),
 		cmocka_unit_test(says_that_it_waits),
 		cmocka_unit_test(needs_no_lock_file),
+		cmocka_unit_test(is_claimed_by_one),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

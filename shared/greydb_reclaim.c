@@ -1,0 +1,99 @@
+#include "greydb_reclaim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lockfile.h"
+
+void
+greydb_reclaim_begin(const struct greydb *db, struct greydb_reclaim *reclaim_r)
+{
+	*reclaim_r = (struct greydb_reclaim){ .session = db->session,
+		.path = db->path,
+		.settings = db->settings,
+		.driver = db->driver,
+		.fd = -1,
+		.claim = -1 };
+	reclaim_r->settings.create = false;
+	if (db->handle != NULL && db->driver->held != NULL)
+		reclaim_r->list = db->driver->held(db->handle, &reclaim_r->fd);
+	/* Who is at it may have begun before the last of this was held. */
+	if (reclaim_r->list != NULL &&
+	    grey_lock_claim(db->path, &reclaim_r->claim) == GREY_BUSY)
+		greydb_reclaim_drop(reclaim_r);
+}
+
+void
+greydb_reclaim_drop(struct greydb_reclaim *reclaim)
+{
+	free(reclaim->list);
+	reclaim->list = NULL;
+	if (reclaim->fd != -1)
+		(void)close(reclaim->fd);
+	reclaim->fd = -1;
+	grey_lock_release(&reclaim->claim);
+}
+
+static enum grey_status
+sync_file(const struct greydb_reclaim *reclaim, struct grey_error *err)
+{
+	return fsync(reclaim->fd) == 0 ?
+	    GREY_OK :
+	    grey_fail(err, GREY_FAILED, "cannot sync: %s", strerror(errno));
+}
+
+/* With the lock held again. */
+static enum grey_status
+let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
+    struct grey_error *err)
+{
+	enum grey_status status = GREY_OK;
+
+	if (db->driver != reclaim->driver ||
+	    (reclaim->claim != -1 && grey_lock_lost(reclaim->claim)))
+		return GREY_OK;
+	if (reclaim->claim == -1)
+		status = sync_file(reclaim, err);
+	if (status == GREY_OK)
+		status = greydb_batch(db, err);
+	if (status == GREY_OK)
+		status = db->driver->let_go(db->handle, reclaim->list,
+		    reclaim->fd, err);
+	return status;
+}
+
+static enum grey_status
+told(const struct greydb_reclaim *reclaim, enum grey_status status,
+    struct grey_error *err)
+{
+	return status == GREY_OK ?
+	    GREY_OK :
+	    greydb_name_error(reclaim->path, status, err);
+}
+
+void
+greydb_reclaim(struct greydb_reclaim *reclaim)
+{
+	struct grey_error err = { .text = "" };
+	enum grey_status status = GREY_OK, closed;
+	struct greydb *db = NULL;
+
+	if (reclaim->list == NULL)
+		return;
+	if (reclaim->claim != -1)
+		status = told(reclaim, sync_file(reclaim, &err), &err);
+	if (status == GREY_OK)
+		status = greydb_open(reclaim->session, reclaim->path,
+		    &reclaim->settings, &db, &err);
+	if (status == GREY_OK)
+		status = told(reclaim, let_go(db, reclaim, &err), &err);
+	closed = greydb_close(&db, status == GREY_OK ? &err : NULL);
+	/* Whoever has the lock, or removed the file: it is no failure. */
+	if ((status != GREY_OK && status != GREY_BUSY &&
+		status != GREY_NOT_FOUND) ||
+	    closed != GREY_OK)
+		grey_session_log(reclaim->session, "%s", err.text);
+	greydb_reclaim_drop(reclaim);
+}
