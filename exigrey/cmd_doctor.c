@@ -247,6 +247,7 @@ look_at_database(struct doctor *doctor)
 	const struct grey_dbpath *path = &doctor->run->path;
 	const struct greydb_driver *driver;
 	struct grey_directory directory;
+	struct grey_start start;
 	enum grey_status status;
 	struct grey_error err;
 	int fd;
@@ -256,8 +257,8 @@ look_at_database(struct doctor *doctor)
 	status = grey_directory_open(path, false, &directory, &err);
 	if (status != GREY_OK) /* look_at_directory has told */
 		return;
-	status =
-	    grey_directory_file(&directory, path->file, O_RDONLY, &fd, &err);
+	status = grey_directory_start(&directory, path->file, O_RDONLY, &fd,
+	    &start, &err);
 	(void)close(directory.fd);
 	if (status == GREY_NOT_FOUND)
 		say(doctor, NOTE,
@@ -267,10 +268,10 @@ look_at_database(struct doctor *doctor)
 		say(doctor, TODO, "%s", err.text);
 	if (status != GREY_OK)
 		return;
-	driver = greydb_driver_of(fd, path, &err);
+	driver = greydb_driver_of(&start, path, &err);
 	if (driver == NULL)
 		say(doctor, TODO, "the database: %s", err.text);
-	else if (!driver->recognizes(fd))
+	else if (!driver->recognizes(&start))
 		say(doctor, TODO,
 		    "'%s/%s' is no database: move it away, or name another DB",
 		    path->directory, path->file);

@@ -1,11 +1,6 @@
 #include "bdb_file.h"
 
-#include <sys/stat.h>
-#include <sys/types.h>
-
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* As Berkeley DB 5.3 writes it: db_page.h, DBMETA. */
 struct disk_meta {
@@ -50,16 +45,14 @@ struct disk_meta {
 #define BTREE_DATABASES  0x20
 #define BTREE_NUMBERED   0x02
 
-/* Returns GREY_OK, GREY_NOT_FOUND (too short for one), GREY_FAILED. */
-static enum grey_status
-read_meta(int fd, struct disk_meta *meta_r, struct grey_error *err)
+/* False if the file is too short for one. */
+static bool
+read_meta(const struct grey_start *start, struct disk_meta *meta_r)
 {
-	ssize_t n = pread(fd, meta_r, sizeof(*meta_r), 0);
-
-	if (n == -1)
-		return grey_fail(err, GREY_FAILED, "cannot read: %s",
-		    strerror(errno));
-	return n == (ssize_t)sizeof(*meta_r) ? GREY_OK : GREY_NOT_FOUND;
+	if (start->size < sizeof(*meta_r))
+		return false;
+	memcpy(meta_r, start->bytes, sizeof(*meta_r));
+	return true;
 }
 
 static bool
@@ -70,11 +63,11 @@ is_magic(uint32_t magic)
 }
 
 bool
-grey_bdb_recognizes(int fd)
+grey_bdb_recognizes(const struct grey_start *start)
 {
 	struct disk_meta meta;
 
-	return read_meta(fd, &meta, NULL) == GREY_OK &&
+	return read_meta(start, &meta) &&
 	    (is_magic(meta.magic) || is_magic(__builtin_bswap32(meta.magic)));
 }
 
@@ -120,35 +113,30 @@ check_version(const struct disk_meta *meta, struct grey_error *err)
 }
 
 static enum grey_status
-check_sizes(int fd, const struct disk_meta *meta, struct grey_error *err)
+check_sizes(const struct disk_meta *meta, int64_t file_size,
+    struct grey_error *err)
 {
 	const uint32_t size = meta->page_size;
-	struct stat st;
 
-	if (fstat(fd, &st) == -1)
-		return grey_fail(err, GREY_FAILED, "cannot stat: %s",
-		    strerror(errno));
 	if (size < GREY_BDB_PAGE_MIN || size > GREY_BDB_PAGE_MAX ||
 	    (size & (size - 1)) != 0)
 		return grey_fail(err, GREY_DAMAGED,
 		    "the first page tells a wrong page size");
-	if (((off_t)meta->last_page + 1) * size > st.st_size)
+	if (((int64_t)meta->last_page + 1) * size > file_size)
 		return grey_fail(err, GREY_DAMAGED,
 		    "the file is shorter than its first page tells");
 	return GREY_OK;
 }
 
 enum grey_status
-grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
+grey_bdb_header_of(const struct grey_start *start, struct grey_bdb_file *file_r,
+    struct grey_error *err)
 {
 	struct disk_meta meta;
 	enum grey_status status;
 	const char *kind;
 
-	status = read_meta(fd, &meta, err);
-	if (status == GREY_FAILED)
-		return status;
-	if (status == GREY_NOT_FOUND)
+	if (!read_meta(start, &meta))
 		return grey_fail(err, GREY_DAMAGED,
 		    "the file is too short for a Berkeley DB file");
 	if (!is_magic(meta.magic) && !is_magic(__builtin_bswap32(meta.magic)))
@@ -159,7 +147,7 @@ grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
 		return grey_fail(err, GREY_INVALID, "it is %s", kind);
 	status = check_version(&meta, err);
 	if (status == GREY_OK)
-		status = check_sizes(fd, &meta, err);
+		status = check_sizes(&meta, start->file_size, err);
 	*file_r = (struct grey_bdb_file){ .is_btree = meta.magic == MAGIC_BTREE,
 		.has_checksums = (meta.flags & FLAG_CHECKSUM) != 0,
 		.page_size = meta.page_size,
@@ -167,4 +155,14 @@ grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
 		    meta.magic == MAGIC_HASH ? (int64_t)meta.elements : -1,
 		.size = ((int64_t)meta.last_page + 1) * meta.page_size };
 	return status;
+}
+
+enum grey_status
+grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err)
+{
+	struct grey_start start;
+	enum grey_status status = grey_start_read(fd, &start, err);
+
+	return status == GREY_OK ? grey_bdb_header_of(&start, file_r, err) :
+				   status;
 }

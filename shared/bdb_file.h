@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "status.h"
+#include "start.h"
 
 #define GREY_BDB_PAGE_MIN 512
 #define GREY_BDB_PAGE_MAX 65536
@@ -22,16 +22,19 @@ struct grey_bdb_file {
 };
 
 /* Does the file start as one of Berkeley DB does, of whatever machine? */
-bool grey_bdb_recognizes(int fd);
+bool grey_bdb_recognizes(const struct grey_start *start);
 
 /*
- * Reads and checks the first page against the file's size; fd stays the
- * caller's.
+ * Checks the first page against the file's size.
  * Returns GREY_OK for a hash or a btree with one value for each key;
  * GREY_INVALID for a file that we do not read, and why (encrypted, of
  * another machine or version, of several databases); GREY_DAMAGED for what
  * starts as none; GREY_FAILED.
  */
+enum grey_status grey_bdb_header_of(const struct grey_start *start,
+    struct grey_bdb_file *file_r, struct grey_error *err);
+
+/* The same, of an open file; fd stays the caller's. */
 enum grey_status
 grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err);
 

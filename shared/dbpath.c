@@ -233,9 +233,9 @@ cannot_open(const char *name, int flags, struct grey_error *err)
 	    error == ELOOP ? "it is a symbolic link" : strerror(error));
 }
 
-enum grey_status
-grey_directory_file(const struct grey_directory *directory, const char *name,
-    int flags, int *fd_r, struct grey_error *err)
+static enum grey_status
+open_file(const struct grey_directory *directory, const char *name, int flags,
+    int *fd_r, int64_t *size_r, struct grey_error *err)
 {
 	struct statx st;
 	int fd;
@@ -251,8 +251,8 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 	 * Not fstat: since Linux 6.13 a write to a file whose times were asked
 	 * for costs more (doc/performance.md).
 	 */
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_UID | STATX_NLINK,
-		&st) == -1) {
+	if (statx(fd, "", AT_EMPTY_PATH,
+		STATX_TYPE | STATX_UID | STATX_NLINK | STATX_SIZE, &st) == -1) {
 		const int error = errno;
 
 		(void)close(fd);
@@ -281,7 +281,35 @@ grey_directory_file(const struct grey_directory *directory, const char *name,
 		    name);
 	}
 	*fd_r = fd;
+	*size_r = (int64_t)st.stx_size;
 	return GREY_OK;
+}
+
+enum grey_status
+grey_directory_file(const struct grey_directory *directory, const char *name,
+    int flags, int *fd_r, struct grey_error *err)
+{
+	int64_t size;
+
+	return open_file(directory, name, flags, fd_r, &size, err);
+}
+
+enum grey_status
+grey_directory_start(const struct grey_directory *directory, const char *name,
+    int flags, int *fd_r, struct grey_start *start_r, struct grey_error *err)
+{
+	enum grey_status status;
+	int64_t size;
+
+	status = open_file(directory, name, flags, fd_r, &size, err);
+	if (status != GREY_OK)
+		return status;
+	status = grey_start_of(*fd_r, size, start_r, err);
+	if (status != GREY_OK) {
+		(void)close(*fd_r);
+		*fd_r = -1;
+	}
+	return status;
 }
 
 enum grey_status

@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "status.h"
+#include "start.h"
 
 #define GREY_DB_DEFAULT   "seen"
 #define GREY_DB_DIRECTORY "grey" /* below Exim's spool directory */
@@ -69,6 +69,11 @@ enum grey_status grey_directory_open(const struct grey_dbpath *path,
  */
 enum grey_status grey_directory_file(const struct grey_directory *directory,
     const char *name, int flags, int *fd_r, struct grey_error *err);
+
+/* The same, and reads how it starts. */
+enum grey_status
+grey_directory_start(const struct grey_directory *directory, const char *name,
+    int flags, int *fd_r, struct grey_start *start_r, struct grey_error *err);
 
 /*
  * Gives what was just created the directory's owner and group, and mode.

@@ -1,12 +1,10 @@
 #include "gdbm_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gdbm_disk.h"
@@ -156,48 +154,52 @@ is_magic(uint32_t magic)
 }
 
 bool
-grey_gdbm_recognizes(int fd)
+grey_gdbm_recognizes(const struct grey_start *start)
 {
 	uint32_t magic;
 
-	return pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) &&
-	    is_magic(magic);
+	memcpy(&magic, start->bytes, sizeof(magic));
+	return start->size >= sizeof(magic) && is_magic(magic);
 }
 
 enum grey_status
-grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
+grey_gdbm_header_of(int fd, const struct grey_start *start,
+    struct grey_gdbm_file *file_r, struct grey_error *err)
 {
 	struct disk_header header;
 	const char *kind;
-	struct statx st;
-	ssize_t n;
 
-	*file_r = (struct grey_gdbm_file){ .fd = fd };
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &st) == -1)
-		return grey_fail(err, GREY_FAILED, "cannot stat: %s",
-		    strerror(errno));
-	file_r->size = (off_t)st.stx_size;
-	n = pread(fd, &header, sizeof(header), 0);
-	if (n == -1)
-		return grey_fail(err, GREY_FAILED, "cannot read: %s",
-		    strerror(errno));
-	if (n >= (ssize_t)sizeof(header.magic) &&
-	    is_magic((uint32_t)header.magic)) {
-		if (n < (ssize_t)sizeof(header))
+	*file_r = (struct grey_gdbm_file){ .fd = fd,
+		.size = (off_t)start->file_size };
+	if (grey_gdbm_recognizes(start)) {
+		if (start->size < sizeof(header))
 			return grey_gdbm_damaged(err,
-			    "the file ends in its header", n);
+			    "the file ends in its header", (off_t)start->size);
+		memcpy(&header, start->bytes, sizeof(header));
 		return check_header(&header, file_r, err);
 	}
-	kind = foreign_kind((const char *)&header, (size_t)n);
+	kind = foreign_kind(start->bytes, start->size);
 	if (kind != NULL)
 		return grey_fail(err, GREY_INVALID,
 		    "it is %s, not a GDBM file: choose another DB, or move it "
 		    "away",
 		    kind);
 	return grey_gdbm_damaged(err,
-	    n == 0 ? "the file is empty" :
-		     "it does not start as a GDBM file does",
+	    start->size == 0 ? "the file is empty" :
+			       "it does not start as a GDBM file does",
 	    0);
+}
+
+enum grey_status
+grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err)
+{
+	struct grey_start start;
+	enum grey_status status = grey_start_read(fd, &start, err);
+
+	*file_r = (struct grey_gdbm_file){ .fd = fd };
+	return status == GREY_OK ?
+	    grey_gdbm_header_of(fd, &start, file_r, err) :
+	    status;
 }
 
 enum grey_status

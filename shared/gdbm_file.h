@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "bytes.h"
-#include "status.h"
+#include "start.h"
 
 #define GREY_GDBM_HASH_BITS 31
 #define GREY_GDBM_BLOCK_MIN 512
@@ -80,14 +80,18 @@ struct grey_gdbm_extent {
 bool grey_gdbm_block_size_ok(size_t size);
 
 /* Does the file start as a GDBM file of this machine does? */
-bool grey_gdbm_recognizes(int fd);
+bool grey_gdbm_recognizes(const struct grey_start *start);
 
 /*
- * Reads and checks the header against the file's size; fd stays the caller's.
+ * Checks the header against the file's size; fd stays the caller's.
  * Returns GREY_OK; GREY_INVALID for a file of another kind, which it names
  * (empty, Berkeley DB, SQLite, a GDBM file of another machine); GREY_DAMAGED;
  * GREY_FAILED.
  */
+enum grey_status grey_gdbm_header_of(int fd, const struct grey_start *start,
+    struct grey_gdbm_file *file_r, struct grey_error *err);
+
+/* The same, after reading how the file starts. */
 enum grey_status
 grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err);
 

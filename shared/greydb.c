@@ -115,26 +115,16 @@ greydb_fetch(struct greydb *db, struct grey_bytes key,
  * shows in no other way.  What cannot do that has said nothing about room.
  */
 static enum grey_status
-reserve(const struct greydb *db, const struct statx *st, uint64_t wanted,
-    struct grey_error *err)
+reserve(int fd, const struct statx *st, uint64_t wanted, struct grey_error *err)
 {
-	struct grey_error unwanted;
-	int fd, error = 0;
-
-	if (st->stx_blocks * 512 >= st->stx_size + wanted / 2)
-		return GREY_OK;
-	if (grey_directory_file(&db->directory, db->path->file, O_WRONLY, &fd,
-		&unwanted) != GREY_OK)
-		return GREY_OK;
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)st->stx_size,
-		(off_t)wanted) == -1)
-		error = errno;
-	(void)close(fd);
-	if (error != ENOSPC && error != EDQUOT)
+	if (st->stx_blocks * 512 >= st->stx_size + wanted / 2 ||
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)st->stx_size,
+		(off_t)wanted) == 0 ||
+	    (errno != ENOSPC && errno != EDQUOT))
 		return GREY_OK;
 	return grey_fail(err, GREY_FAILED,
 	    "no space: a new record may need %llu kB: %s",
-	    (unsigned long long)wanted / 1000, strerror(error));
+	    (unsigned long long)wanted / 1000, strerror(errno));
 }
 
 /*
@@ -144,18 +134,18 @@ reserve(const struct greydb *db, const struct statx *st, uint64_t wanted,
 static enum grey_status
 check_room(const struct greydb *db, struct grey_error *err)
 {
+	const int fd = db->driver->descriptor(db->handle);
 	struct statvfs fs;
 	struct statx st;
 	uint64_t room, wanted;
 
-	if (fstatvfs(db->directory.fd, &fs) == -1 ||
-	    statx(db->directory.fd, db->path->file, 0,
-		STATX_SIZE | STATX_BLOCKS, &st) == -1)
+	if (fstatvfs(fd, &fs) == -1 ||
+	    statx(fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_BLOCKS, &st) == -1)
 		return GREY_OK;
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	wanted = ROOM_LEAST + st.stx_size / ROOM_PART;
 	if (room >= wanted || fs.f_blocks == 0)
-		return reserve(db, &st, wanted, err);
+		return reserve(fd, &st, wanted, err);
 	return grey_fail(err, GREY_FAILED,
 	    "no space: %llu kB are left on the "
 	    "file system, a new record may need %llu",

@@ -282,8 +282,8 @@ driver_create(int fd, size_t block_size, struct grey_error *err)
 }
 
 static enum grey_status
-driver_open(int fd, enum greydb_mode mode, void **handle_r,
-    struct grey_error *err)
+driver_open(int fd, const struct grey_start *start, enum greydb_mode mode,
+    void **handle_r, struct grey_error *err)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
 	struct grey_bdb_file header;
@@ -292,7 +292,7 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 	if (handle == NULL)
 		status = grey_fail(err, GREY_FAILED, "out of memory");
 	else
-		status = grey_bdb_header(fd, &header, err);
+		status = grey_bdb_header_of(start, &header, err);
 	if (status == GREY_OK) {
 		handle->fd = fd;
 		handle->mode = mode == GREYDB_FRESH ? GREYDB_WRITE : mode;
@@ -309,6 +309,14 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 	free(handle);
 	(void)close(fd);
 	return status;
+}
+
+static int
+driver_descriptor(const void *arg)
+{
+	const struct handle *handle = arg;
+
+	return handle->fd;
 }
 
 /* Its DBT is not const, though it writes to none that it is given. */
@@ -717,6 +725,7 @@ const struct greydb_driver greydb_bdb = { .name = "Berkeley DB",
 	.reads_under_lock = true,
 	.create = driver_create,
 	.open = driver_open,
+	.descriptor = driver_descriptor,
 	.fetch = driver_fetch,
 	.admit = driver_admit,
 	.store = driver_store,
@@ -753,9 +762,10 @@ left_out_create(int fd, size_t block_size, struct grey_error *err)
 }
 
 static enum grey_status
-left_out_open(int fd, enum greydb_mode mode, void **handle_r,
-    struct grey_error *err)
+left_out_open(int fd, const struct grey_start *start, enum greydb_mode mode,
+    void **handle_r, struct grey_error *err)
 {
+	(void)start;
 	(void)mode;
 	(void)handle_r;
 	(void)close(fd);

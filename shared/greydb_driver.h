@@ -11,6 +11,7 @@
 
 #include "greydb.h"
 #include "snapshot.h"
+#include "start.h"
 
 enum greydb_mode {
 	GREYDB_READ,
@@ -40,7 +41,7 @@ struct greydb_driver {
 	    *create)(int fd, size_t block_size, struct grey_error *err);
 
 	/* Does the file start as one of this kind?  An empty one does not. */
-	bool (*recognizes)(int fd);
+	bool (*recognizes)(const struct grey_start *start);
 
 	/* The file's block size; 0 if it cannot be told. */
 	size_t (*block_size)(int fd);
@@ -53,12 +54,16 @@ struct greydb_driver {
 	int64_t (*records)(int fd);
 
 	/*
-	 * Opens it; fd is the driver's from then on, after a failure too.
+	 * Opens a file that starts so; fd is the driver's from then on, after
+	 * a failure too.
 	 * GREY_OK; GREY_INVALID (another kind of file); GREY_DAMAGED;
 	 * GREY_FAILED.
 	 */
-	enum grey_status (*open)(int fd, enum greydb_mode mode, void **handle_r,
-	    struct grey_error *err);
+	enum grey_status (*open)(int fd, const struct grey_start *start,
+	    enum greydb_mode mode, void **handle_r, struct grey_error *err);
+
+	/* The open file's descriptor, which stays the driver's. */
+	int (*descriptor)(const void *handle);
 
 	/*
 	 * GREY_OK, GREY_NOT_FOUND (fetch, remove), GREY_DAMAGED, GREY_FAILED.
@@ -111,16 +116,15 @@ struct greydb_driver {
 	 *
 	 * held lists that space, if what was done since the file was opened
 	 * makes it worth a sync; else NULL.  The caller frees the list with
-	 * free(3), and closes *fd_r, a descriptor of the file.
+	 * free(3).
 	 *
 	 * let_go lets it be used, after a sync that was begun with the list
-	 * made; meanwhile others may have written, but not let go.  fd is
-	 * that of held: nothing is done if the handle's file is another by
-	 * now.  GREY_OK, GREY_DAMAGED, GREY_FAILED.
+	 * made; meanwhile others may have written, but not let go.
+	 * GREY_OK, GREY_DAMAGED, GREY_FAILED.
 	 */
-	void *(*held)(void *handle, int *fd_r);
-	enum grey_status (*let_go)(void *handle, const void *list, int fd,
-	    struct grey_error *err);
+	void *(*held)(void *handle);
+	enum grey_status (
+	    *let_go)(void *handle, const void *list, struct grey_error *err);
 
 	/*
 	 * After a store or remove that failed or was killed, with the file
@@ -164,12 +168,23 @@ extern const struct greydb_driver greydb_gdbm;
 extern const struct greydb_driver greydb_bdb;
 
 /*
- * Returns the driver of an open file: that which recognizes it, or, if none
- * does, that of a new file.  NULL with an error if the path asks for another
- * kind than the file's.
+ * Returns the driver of a file that starts so: that which recognizes it, or, if
+ * none does, that of a new file.  NULL with an error if the path asks for
+ * another kind than the file's.
  */
-const struct greydb_driver *greydb_driver_of(int fd,
+const struct greydb_driver *greydb_driver_of(const struct grey_start *start,
     const struct grey_dbpath *path, struct grey_error *err);
+
+/*
+ * Opens the database's file with open(2)'s flags, reads how it starts, and
+ * finds its driver; the caller closes *fd_r.  Returns as grey_directory_file;
+ * GREY_INVALID if the path asks for another kind.  After a failure *driver_r
+ * is as before.
+ */
+enum grey_status greydb_open_file(const struct grey_directory *directory,
+    const struct grey_dbpath *path, int flags, int *fd_r,
+    struct grey_start *start_r, const struct greydb_driver **driver_r,
+    struct grey_error *err);
 
 /* Returns the driver of a file that is yet to be made. */
 const struct greydb_driver *greydb_driver_new(const struct grey_dbpath *path);

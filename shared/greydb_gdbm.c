@@ -6,8 +6,6 @@
  */
 #include "greydb_driver.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -202,9 +200,11 @@ open_library(struct handle *handle, struct grey_error *err)
 }
 
 static enum grey_status
-read_header(struct handle *handle, int fd, struct grey_error *err)
+take_header(struct handle *handle, int fd, const struct grey_start *start,
+    struct grey_error *err)
 {
-	enum grey_status status = grey_gdbm_header(fd, &handle->file, err);
+	enum grey_status status =
+	    grey_gdbm_header_of(fd, start, &handle->file, err);
 
 	handle->file.fresh =
 	    handle->mode == GREYDB_FRESH || handle->mode == GREYDB_FILL;
@@ -220,12 +220,17 @@ static enum grey_status
 look_again(struct handle *handle, bool takes_space, struct grey_error *err)
 {
 	const int fd = handle->file.fd;
+	struct grey_start start;
+	enum grey_status status;
 
 	if (!handle->stale && !(takes_space && handle->freed))
 		return GREY_OK;
+	status = grey_start_read(fd, &start, err);
+	if (status != GREY_OK)
+		return status;
 	grey_gdbm_end(&handle->file);
 	handle->stale = handle->freed = false;
-	return read_header(handle, fd, err);
+	return take_header(handle, fd, &start, err);
 }
 
 /*
@@ -280,8 +285,8 @@ free_handle(struct handle *handle)
 }
 
 static enum grey_status
-driver_open(int fd, enum greydb_mode mode, void **handle_r,
-    struct grey_error *err)
+driver_open(int fd, const struct grey_start *start, enum greydb_mode mode,
+    void **handle_r, struct grey_error *err)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
 	enum grey_status status;
@@ -292,12 +297,20 @@ driver_open(int fd, enum greydb_mode mode, void **handle_r,
 	}
 	handle->mode = mode;
 	/* What libgdbm would trust, or turn into a new database. */
-	status = read_header(handle, fd, err);
+	status = take_header(handle, fd, start, err);
 	if (status == GREY_OK)
 		*handle_r = handle;
 	else
 		free_handle(handle);
 	return status;
+}
+
+static int
+driver_descriptor(const void *arg)
+{
+	const struct handle *handle = arg;
+
+	return handle->file.fd;
 }
 
 static enum grey_status
@@ -433,41 +446,19 @@ driver_remove(void *arg, struct grey_bytes key, bool later,
 }
 
 static void *
-driver_held(void *arg, int *fd_r)
+driver_held(void *arg)
 {
 	struct handle *handle = arg;
-	struct grey_gdbm_held *list = NULL;
 
-	if (handle->gdbm == NULL)
-		list = grey_gdbm_list_held(&handle->file);
-	if (list == NULL)
-		return NULL;
-	*fd_r = fcntl(handle->file.fd, F_DUPFD_CLOEXEC, 0);
-	if (*fd_r == -1) {
-		free(list);
-		return NULL;
-	}
-	return list;
-}
-
-static bool
-is_same_file(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
-	    x.st_dev == y.st_dev;
+	return handle->gdbm == NULL ? grey_gdbm_list_held(&handle->file) : NULL;
 }
 
 static enum grey_status
-driver_let_go(void *arg, const void *list, int fd, struct grey_error *err)
+driver_let_go(void *arg, const void *list, struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status;
+	enum grey_status status = grey_gdbm_let_go(&handle->file, list, err);
 
-	if (!is_same_file(handle->file.fd, fd))
-		return GREY_OK;
-	status = grey_gdbm_let_go(&handle->file, list, err);
 	handle->written |= status == GREY_OK;
 	/* A table that is not as libgdbm writes it stays as it is. */
 	return status == GREY_NOT_FOUND ? GREY_OK : status;
@@ -522,6 +513,7 @@ driver_block_size(int fd)
 const struct greydb_driver greydb_gdbm = { .name = "GDBM",
 	.create = driver_create,
 	.open = driver_open,
+	.descriptor = driver_descriptor,
 	.fetch = driver_fetch,
 	.admit = driver_admit,
 	.store = driver_store,

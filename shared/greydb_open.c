@@ -4,8 +4,6 @@
  */
 #include "greydb.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,23 +18,11 @@
 
 /* Opens the file, and takes the driver that it is for. */
 static enum grey_status
-open_file(struct greydb *db, int flags, int *fd_r, struct grey_error *err)
+open_file(struct greydb *db, int flags, int *fd_r, struct grey_start *start_r,
+    struct grey_error *err)
 {
-	const struct greydb_driver *driver;
-	enum grey_status status;
-
-	status = grey_directory_file(&db->directory, db->path->file, flags,
-	    fd_r, err);
-	if (status != GREY_OK)
-		return status;
-	driver = greydb_driver_of(*fd_r, db->path, err);
-	if (driver != NULL) {
-		db->driver = driver;
-		return GREY_OK;
-	}
-	(void)close(*fd_r);
-	*fd_r = -1;
-	return GREY_INVALID;
+	return greydb_open_file(&db->directory, db->path, flags, fd_r, start_r,
+	    &db->driver, err);
 }
 
 static struct greydb_place
@@ -108,15 +94,16 @@ complete(struct greydb *db, const struct grey_journal *pending,
 static enum grey_status
 open_handle(struct greydb *db, struct grey_error *err)
 {
+	struct grey_start start;
 	enum grey_status status;
 	int fd;
 
-	status = open_file(db, O_RDWR, &fd, err);
+	status = open_file(db, O_RDWR, &fd, &start, err);
 	if (status != GREY_OK)
 		return status;
 	if (db->driver->records != NULL && db->driver->records(fd) >= 0)
 		db->journal.records = db->driver->records(fd);
-	return db->driver->open(fd,
+	return db->driver->open(fd, &start,
 	    db->settings.fresh ? GREYDB_FRESH : GREYDB_WRITE, &db->handle, err);
 }
 
@@ -138,11 +125,12 @@ drop_handle(struct greydb *db)
 static enum grey_status
 settle(struct greydb *db, struct grey_error *err)
 {
+	struct grey_start start;
 	enum grey_status status;
 	int64_t records;
 	int fd;
 
-	status = open_file(db, O_RDWR, &fd, err);
+	status = open_file(db, O_RDWR, &fd, &start, err);
 	if (status != GREY_OK)
 		return status;
 	grey_prefetch(fd);
@@ -189,10 +177,11 @@ log_loss(const struct greydb *db, const struct greydb_rewrite *rewrite)
 static enum grey_status
 find_driver(struct greydb *db, struct grey_error *err)
 {
+	struct grey_start start;
 	enum grey_status status;
 	int fd = -1;
 
-	status = open_file(db, O_RDONLY, &fd, err);
+	status = open_file(db, O_RDONLY, &fd, &start, err);
 	if (fd != -1)
 		(void)close(fd);
 	return status == GREY_NOT_FOUND ? GREY_OK : status;
@@ -204,6 +193,7 @@ write_again(struct greydb *db, const struct grey_journal *pending)
 {
 	enum grey_status status;
 	struct grey_bytes key, pages;
+	struct grey_start start;
 	struct grey_error unwanted;
 	char *memory;
 	int fd;
@@ -212,7 +202,7 @@ write_again(struct greydb *db, const struct grey_journal *pending)
 	    grey_journal_pending(db->lock, pending, &memory, &key, &pages,
 		&unwanted) != GREY_OK)
 		return false;
-	status = open_file(db, O_RDWR, &fd, &unwanted);
+	status = open_file(db, O_RDWR, &fd, &start, &unwanted);
 	if (status == GREY_OK) {
 		status = db->driver->replay != NULL ?
 		    db->driver->replay(fd, pages, &unwanted) :
@@ -312,16 +302,16 @@ take_over(struct greydb *db, struct grey_error *err)
 static enum grey_status
 check_ours(struct greydb *db, struct grey_error *err)
 {
+	struct grey_start start;
 	enum grey_status status;
-	struct stat st;
 	int fd;
 
-	status = open_file(db, O_RDONLY, &fd, err);
+	status = open_file(db, O_RDONLY, &fd, &start, err);
 	if (status != GREY_OK)
 		return status;
-	if (db->driver->recognizes(fd))
+	if (db->driver->recognizes(&start))
 		status = GREY_DAMAGED;
-	else if (fstat(fd, &st) == 0 && st.st_size == 0)
+	else if (start.file_size == 0)
 		status = GREY_NOT_FOUND; /* somebody's touch(1) */
 	else
 		status = grey_fail(err, GREY_INVALID,

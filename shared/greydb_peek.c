@@ -49,20 +49,11 @@ take_lock(struct place *place, struct grey_error *err)
 }
 
 static enum grey_status
-open_file(struct place *place, int *fd_r, const struct greydb_driver **driver_r,
-    struct grey_error *err)
+open_file(struct place *place, int *fd_r, struct grey_start *start_r,
+    const struct greydb_driver **driver_r, struct grey_error *err)
 {
-	enum grey_status status;
-
-	status = grey_directory_file(&place->directory, place->path->file,
-	    O_RDONLY, fd_r, err);
-	if (status != GREY_OK)
-		return status;
-	*driver_r = greydb_driver_of(*fd_r, place->path, err);
-	if (*driver_r != NULL)
-		return GREY_OK;
-	(void)close(*fd_r);
-	return GREY_INVALID;
+	return greydb_open_file(&place->directory, place->path, O_RDONLY, fd_r,
+	    start_r, driver_r, err);
 }
 
 /* One try. */
@@ -71,22 +62,23 @@ peek_once(struct place *place, const struct grey_bytes *keys, size_t count,
     struct greydb_value *values_r, struct grey_error *err)
 {
 	const struct greydb_driver *driver;
+	struct grey_start start;
 	struct grey_error unwanted;
 	enum grey_status status;
 	void *handle;
 	int fd;
 
-	status = open_file(place, &fd, &driver, err);
+	status = open_file(place, &fd, &start, &driver, err);
 	if (status == GREY_OK && driver->reads_under_lock &&
 	    place->lock == -1) {
 		(void)close(fd);
 		status = take_lock(place, err);
 		/* It may be another file by now. */
 		if (status == GREY_OK)
-			status = open_file(place, &fd, &driver, err);
+			status = open_file(place, &fd, &start, &driver, err);
 	}
 	if (status == GREY_OK)
-		status = driver->open(fd, GREYDB_READ, &handle, err);
+		status = driver->open(fd, &start, GREYDB_READ, &handle, err);
 	if (status != GREY_OK)
 		return status;
 	for (size_t i = 0; i < count; i++) {

@@ -1,6 +1,9 @@
 #include "greydb_reclaim.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,14 +16,17 @@ greydb_reclaim_begin(const struct greydb *db, struct greydb_reclaim *reclaim_r)
 	*reclaim_r = (struct greydb_reclaim){ .session = db->session,
 		.path = db->path,
 		.settings = db->settings,
-		.driver = db->driver,
 		.fd = -1,
 		.claim = -1 };
 	reclaim_r->settings.create = false;
 	if (db->handle != NULL && db->driver->held != NULL)
-		reclaim_r->list = db->driver->held(db->handle, &reclaim_r->fd);
+		reclaim_r->list = db->driver->held(db->handle);
+	if (reclaim_r->list == NULL)
+		return;
+	reclaim_r->fd =
+	    fcntl(db->driver->descriptor(db->handle), F_DUPFD_CLOEXEC, 0);
 	/* Who is at it may have begun before the last of this was held. */
-	if (reclaim_r->list != NULL &&
+	if (reclaim_r->fd == -1 ||
 	    grey_lock_claim(db->path, &reclaim_r->claim) == GREY_BUSY)
 		greydb_reclaim_drop(reclaim_r);
 }
@@ -44,14 +50,26 @@ sync_file(const struct greydb_reclaim *reclaim, struct grey_error *err)
 	    grey_fail(err, GREY_FAILED, "cannot sync: %s", strerror(errno));
 }
 
-/* With the lock held again. */
+static bool
+is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
+	    x.st_dev == y.st_dev;
+}
+
+/*
+ * With the lock held again: unless the file was rewritten meanwhile, or the
+ * lock file removed.
+ */
 static enum grey_status
 let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
     struct grey_error *err)
 {
 	enum grey_status status = GREY_OK;
 
-	if (db->driver != reclaim->driver ||
+	if (!is_same_file(db->driver->descriptor(db->handle), reclaim->fd) ||
 	    (reclaim->claim != -1 && grey_lock_lost(reclaim->claim)))
 		return GREY_OK;
 	if (reclaim->claim == -1)
@@ -59,8 +77,7 @@ let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
 	if (status == GREY_OK)
 		status = greydb_batch(db, err);
 	if (status == GREY_OK)
-		status = db->driver->let_go(db->handle, reclaim->list,
-		    reclaim->fd, err);
+		status = db->driver->let_go(db->handle, reclaim->list, err);
 	return status;
 }
 

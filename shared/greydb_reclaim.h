@@ -11,7 +11,6 @@ struct greydb_reclaim {
 	struct grey_session *session;
 	const struct grey_dbpath *path;
 	struct greydb_settings settings;
-	const struct greydb_driver *driver;
 	void *list; /* NULL: there is nothing to be done */
 	int fd;     /* of the file */
 	int claim;  /* -1: none can be had, so the lock serves */

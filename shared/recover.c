@@ -133,8 +133,15 @@ fill_new(const struct greydb_place *place, int old, int new,
 {
 	struct rescue rescue = { .driver = place->driver };
 	enum grey_status status, closed;
+	struct grey_start start;
 
-	status = place->driver->open(new, GREYDB_FILL, &rescue.handle, err);
+	status = grey_start_read(new, &start, err);
+	if (status != GREY_OK) {
+		(void)close(new);
+		return status;
+	}
+	status =
+	    place->driver->open(new, &start, GREYDB_FILL, &rescue.handle, err);
 	if (status != GREY_OK)
 		return GREY_FAILED;
 	status =

@@ -149,6 +149,7 @@ copy_sound(struct grey_session *session, int lock, bool as_it_is, bool loose,
     struct grey_snapshot *snapshot, struct grey_error *err)
 {
 	struct grey_journal journal;
+	struct grey_start start;
 	enum grey_status status;
 	int fd;
 
@@ -161,13 +162,11 @@ copy_sound(struct grey_session *session, int lock, bool as_it_is, bool loose,
 	if (status != GREY_OK)
 		return status;
 	snapshot->records = journal.records;
-	status = grey_directory_file(directory, path->file, O_RDONLY, &fd, err);
+	status = greydb_open_file(directory, path, O_RDONLY, &fd, &start,
+	    &snapshot->driver, err);
 	if (status != GREY_OK)
 		return status;
-	snapshot->driver = greydb_driver_of(fd, path, err);
-	if (snapshot->driver == NULL)
-		status = GREY_INVALID;
-	else if (!loose)
+	if (!loose)
 		status = copy(fd, snapshot->fd, err);
 	if (status == GREY_OK && snapshot->driver->records != NULL &&
 	    snapshot->driver->records(fd) >= 0)
@@ -281,10 +280,13 @@ take_file(int fd, struct grey_snapshot *snapshot, struct grey_error *err)
 {
 	static const struct grey_dbpath any = { .kind = GREY_KIND_ANY };
 	struct greydb_report report;
-	enum grey_status status;
+	struct grey_start start;
+	enum grey_status status = grey_start_read(fd, &start, err);
 
-	snapshot->driver = greydb_driver_of(fd, &any, err);
-	if (!snapshot->driver->recognizes(fd))
+	if (status != GREY_OK)
+		return status;
+	snapshot->driver = greydb_driver_of(&start, &any, err);
+	if (!snapshot->driver->recognizes(&start))
 		return grey_fail(err, GREY_INVALID,
 		    "it is neither a GDBM nor a Berkeley DB file");
 	status = copy_to_temporary(fd, &snapshot->fd, err);

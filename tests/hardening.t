@@ -29,7 +29,8 @@ sub largest_step
 {
 	my ($code) = @_;
 
-	return (sort { $b <=> $a } 0, map { hex }
+	# To give back 128 bytes gcc takes -128: that is shorter.
+	return (sort { $b <=> $a } 0, grep { $_ < 2**31 } map { hex }
 	    $code =~ /\bsub\s+\$0x([0-9a-f]+),%rsp$/mg)[0];
 }
 

@@ -12,7 +12,7 @@ chdir(Tree::root()) or die;
 
 my @rules = qw(status bytes number duration record key policy verdict);
 my @io_parts = qw(dbpath library session lockfile journal recover set_aside
-    snapshot prefetch greydb\w* gdbm_\w+ bdb_\w+);
+    snapshot prefetch start greydb\w* gdbm_\w+ bdb_\w+);
 my @sources = sort glob('shared/*.[ch] dlfunc/*.[ch] exigrey/*.[ch]');
 my (%text, %includes);
 

@@ -54,10 +54,12 @@ read_all(int fd)
 {
 	struct greydb_walk walk = { .total = 0 };
 	struct greydb_report report;
+	struct grey_start start;
 	struct grey_error err;
 	unsigned sum = 0;
 
-	(void)greydb_gdbm.recognizes(fd);
+	require(grey_start_read(fd, &start, &err) == GREY_OK);
+	(void)greydb_gdbm.recognizes(&start);
 	(void)greydb_gdbm.block_size(fd);
 	(void)greydb_gdbm.check(fd, true, NULL, &report, &err);
 	walk.watch = (struct greydb_watch){ .problem = problem, .arg = &sum };
@@ -100,13 +102,15 @@ write_all(int fd)
 	struct grey_error err;
 	enum grey_status status = GREY_OK;
 	struct stat before, after;
+	struct grey_start start;
 	int64_t records;
 	void *handle;
 
 	require(fstat(fd, &before) == 0);
+	require(grey_start_read(fd, &start, &err) == GREY_OK);
 	/* As greydb does it: closed after a failure, then settled. */
-	if (greydb_gdbm.open(fcntl(fd, F_DUPFD_CLOEXEC, 0), GREYDB_WRITE,
-		&handle, &err) == GREY_OK) {
+	if (greydb_gdbm.open(fcntl(fd, F_DUPFD_CLOEXEC, 0), &start,
+		GREYDB_WRITE, &handle, &err) == GREY_OK) {
 		for (int i = 0; i < KEYS && status == GREY_OK; i++)
 			status = change(handle, i, &err);
 		(void)greydb_gdbm.close(handle, -1, &err);

@@ -398,12 +398,14 @@ nothing_is_written_before_its_announcement(void **state)
 	make(&test, DB_HASH, DB_CHKSUM, 0);
 	for (int i = 0; i < GROWTH; i++) {
 		const int fd = test_file(&test, "seen", O_RDWR);
+		struct grey_start start;
 		struct grey_bytes blocks;
 		bool single;
 
 		(void)snprintf(key, sizeof(key), "%d %060d", i % 7, i / 7);
-		assert_int_equal(greydb_bdb.open(fd, GREYDB_WRITE, &handle,
-				     &err),
+		assert_int_equal(grey_start_read(fd, &start, &err), GREY_OK);
+		assert_int_equal(greydb_bdb.open(fd, &start, GREYDB_WRITE,
+				     &handle, &err),
 		    GREY_OK);
 		assert_int_equal(fstat(fd, &before), 0);
 		assert_int_equal(greydb_bdb.store(handle, test_key(key),

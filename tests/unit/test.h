@@ -111,9 +111,11 @@ test_check(const struct test_db *db, struct greydb_report *report_r)
 {
 	int fd = test_file(db, "seen", O_RDONLY);
 	const struct greydb_driver *driver;
+	struct grey_start start;
 	struct grey_error err;
 
-	driver = greydb_driver_of(fd, &db->path, &err);
+	assert_int_equal(grey_start_read(fd, &start, &err), GREY_OK);
+	driver = greydb_driver_of(&start, &db->path, &err);
 	assert_non_null(driver);
 	if (driver->check(fd, true, NULL, report_r, &err) != GREY_OK)
 		fail_msg("not sound: %s", err.text);
