@@ -17,39 +17,14 @@ bool
 grey_gdbm_is_held(const struct grey_gdbm_file *file, struct disk_extent extent)
 {
 	return extent.at % file->block_size == 1 &&
-	    ((uint32_t)extent.size + 2) % file->block_size == 0;
-}
-
-/*
- * Puts what was held into the header's table as blocks.  What there is no room
- * for stays held: then it returns false.
- */
-static bool
-let_go(const struct grey_gdbm_file *file, struct disk_space *table,
-    struct disk_extent held)
-{
-	const int block = (int)file->block_size;
-
-	while (held.size > 0) {
-		if (table->count + (held.size > block) >= table->size) {
-			grey_gdbm_put_in(table->extents, &table->count, held);
-			return false;
-		}
-		grey_gdbm_put_in(table->extents, &table->count,
-		    (struct disk_extent){ block, held.at - 1 });
-		held.size -= block;
-		held.at += block;
-	}
-	return true;
+	    extent.size == (int)file->block_size - 2;
 }
 
 static bool
 is_listed(const struct grey_gdbm_held *held, struct disk_extent extent)
 {
 	for (int i = 0; i < held->count; i++)
-		if (extent.at >= held->extents[i].at &&
-		    extent.at + extent.size <=
-			held->extents[i].at + held->extents[i].size)
+		if (held->extents[i].at == extent.at)
 			return true;
 	return false;
 }
@@ -91,6 +66,7 @@ enum grey_status
 grey_gdbm_let_go(struct grey_gdbm_file *file, const struct grey_gdbm_held *held,
     struct grey_error *err)
 {
+	const int block = (int)file->block_size;
 	enum grey_status status = grey_gdbm_read_table(file, err);
 	struct disk_space *table;
 	int i = 0;
@@ -98,7 +74,6 @@ grey_gdbm_let_go(struct grey_gdbm_file *file, const struct grey_gdbm_held *held,
 	if (status != GREY_OK)
 		return status;
 	table = grey_gdbm_table(file);
-	file->header_changed = true;
 	while (i < table->count) {
 		const struct disk_extent extent = table->extents[i];
 
@@ -107,18 +82,19 @@ grey_gdbm_let_go(struct grey_gdbm_file *file, const struct grey_gdbm_held *held,
 			i++;
 			continue;
 		}
+		/* A block goes behind those that are held, for it is larger. */
 		grey_gdbm_take_out(table->extents, &table->count, i);
-		if (!let_go(file, table, extent))
-			break;
+		grey_gdbm_put_in(table->extents, &table->count,
+		    (struct disk_extent){ block, extent.at - 1 });
+		file->header_changed = true;
 	}
 	return GREY_OK;
 }
 
 enum grey_status
-grey_gdbm_hold(struct grey_gdbm_file *file, struct disk_extent blocks,
-    struct grey_error *err)
+grey_gdbm_hold(struct grey_gdbm_file *file, off_t at, struct grey_error *err)
 {
-	const struct disk_extent held = { blocks.size - 2, blocks.at + 1 };
+	const int block = (int)file->block_size;
 	struct disk_space *table = grey_gdbm_table(file);
 	enum grey_status status = GREY_OK;
 
@@ -126,12 +102,10 @@ grey_gdbm_hold(struct grey_gdbm_file *file, struct disk_extent blocks,
 		status = grey_gdbm_push_table(file, err);
 	if (status != GREY_OK)
 		return status;
+	grey_gdbm_put_in(table->extents, &table->count,
+	    file->fresh ? (struct disk_extent){ block, at } :
+			  (struct disk_extent){ block - 2, at + 1 });
+	file->held_more = !file->fresh;
 	file->header_changed = true;
-	if (file->fresh) {
-		(void)let_go(file, table, held);
-	} else {
-		grey_gdbm_put_in(table->extents, &table->count, held);
-		file->held_more = true;
-	}
 	return GREY_OK;
 }

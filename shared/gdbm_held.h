@@ -1,12 +1,12 @@
 /*
- * Space of a GDBM file that waits for a sync.
+ * Blocks of a GDBM file that wait for a sync.
  *
- * A bucket that is split leaves its place, and until both halves and the
- * directory that leads to them have reached the disk, that place is what a
+ * A bucket that is split leaves its block, and until both halves and the
+ * directory that leads to them have reached the disk, that block is what a
  * power loss leaves of its records.  So it is *held*: not written to before the
- * file was synced, and one sync serves many of them.  While they are held they
- * lack their first and last byte, by which anybody sees it.  So does a
- * directory that was doubled.
+ * file was synced, and one sync serves many of them.  A block that is held
+ * lacks its first and last byte, by which anybody sees it; libgdbm finds no room
+ * for a bucket there, and so leaves nothing that looks the same.
  *
  * The sync takes long, so others may change the file meanwhile: what is held
  * is listed first, and of that list is let go what is still held.
@@ -23,12 +23,12 @@ bool
 grey_gdbm_is_held(const struct grey_gdbm_file *file, struct disk_extent extent);
 
 /*
- * Puts blocks into the header's table, in memory, to be held, unless the file
- * is fresh; of a full one, half goes to the chain first.  Returns as
+ * Puts a block into the header's table, in memory, to be held unless the file
+ * is fresh; of a full table, half goes to the chain first.  Returns as
  * grey_gdbm_push_table.
  */
-enum grey_status grey_gdbm_hold(struct grey_gdbm_file *file,
-    struct disk_extent blocks, struct grey_error *err);
+enum grey_status
+grey_gdbm_hold(struct grey_gdbm_file *file, off_t at, struct grey_error *err);
 
 /*
  * Lists what is held, if there was put more to it and it is enough to be worth

@@ -136,7 +136,9 @@ double_entries(const struct grey_gdbm_file *file, off_t *entries,
 /*
  * The same where the directory must be doubled.  All comes to lie at the file's
  * end, and the header, in the end, leads to it.  (To libgdbm a file that ends
- * with its directory is damaged: 1.23, gdbmopen.c.)
+ * with its directory is damaged: 1.23, gdbmopen.c.)  The place of the old one
+ * is nobody's: all that a file has had together are not larger than the one
+ * that it has, a few thousandths of it.
  */
 static enum grey_status
 split_and_double(struct grey_gdbm_file *file, const char *halves,
@@ -144,7 +146,6 @@ split_and_double(struct grey_gdbm_file *file, const char *halves,
 {
 	const size_t old = file->entries * sizeof(off_t);
 	const size_t before = 2 * old / file->block_size;
-	const struct disk_extent directory = { (int)old, file->directory_at };
 	const off_t at = file->next_block;
 	const off_t half_at[2] = { at + (off_t)(2 * old),
 		at + (off_t)(2 * old + file->block_size) };
@@ -166,17 +167,7 @@ split_and_double(struct grey_gdbm_file *file, const char *halves,
 	file->entries *= 2;
 	file->directory_at = at;
 	grey_gdbm_set_directory(file);
-	return grey_gdbm_hold(file, directory, err);
-}
-
-/*
- * Is it made of blocks of the file?  libgdbm may put a bucket or a directory
- * anywhere; but only blocks can be held.
- */
-static bool
-is_blocks(const struct grey_gdbm_file *file, off_t at, size_t size)
-{
-	return at % file->block_size == 0 && size % file->block_size == 0;
+	return GREY_OK;
 }
 
 /* What is to be so, before anything is written. */
@@ -188,8 +179,6 @@ prepare(struct grey_gdbm_file *file, struct grey_bytes key,
 	    grey_gdbm_trust(file, key, GREY_GDBM_LOOK_BUCKET, err);
 	const bool doubles =
 	    status == GREY_OK && file->current.bits == file->bits;
-	const size_t directory = file->entries * sizeof(off_t);
-	struct disk_extent now_used[2];
 	const struct disk_space *table;
 
 	/* Before GDBM 1.9 a bucket did not fill its block. */
@@ -197,8 +186,7 @@ prepare(struct grey_gdbm_file *file, struct grey_bytes key,
 	    (file->bucket_size != file->block_size ||
 		file->size != file->next_block ||
 		file->current.bits >= BITS_MAX ||
-		!is_blocks(file, file->current.at, file->bucket_size) ||
-		(doubles && !is_blocks(file, file->directory_at, directory))))
+		file->current.at % file->block_size != 0))
 		return GREY_NOT_FOUND;
 	if (status == GREY_OK)
 		status = grey_gdbm_read_table(file, err);
@@ -206,24 +194,21 @@ prepare(struct grey_gdbm_file *file, struct grey_bytes key,
 		return status;
 	table = grey_gdbm_table(file);
 	/* So that nothing can fail when the directory is another. */
-	if (doubles && table->count > table->size - 2)
+	if (doubles && table->count == table->size)
 		status = grey_gdbm_push_table(file, err);
-	now_used[0] =
-	    (struct disk_extent){ (int)file->bucket_size, file->current.at };
-	now_used[1] =
-	    (struct disk_extent){ (int)directory, file->directory_at };
-	for (int i = 0; i < 2 && status == GREY_OK; i++)
-		status = grey_gdbm_check_apart(table->extents, table->count,
-		    now_used[i], err);
-	return status;
+	return status == GREY_OK ?
+	    grey_gdbm_check_apart(table->extents, table->count,
+		(struct disk_extent){ (int)file->bucket_size,
+		    file->current.at },
+		err) :
+	    status;
 }
 
 /* Both halves in memory, then in the file; then the old place is free. */
 static enum grey_status
 divide_and_write(struct grey_gdbm_file *file, struct grey_error *err)
 {
-	const struct disk_extent old = { (int)file->bucket_size,
-		file->current.at };
+	const off_t old = file->current.at;
 	char *halves = calloc(2, file->block_size);
 	enum grey_status status;
 

@@ -457,8 +457,12 @@ static enum grey_status
 driver_let_go(void *arg, const void *list, struct grey_error *err)
 {
 	struct handle *handle = arg;
-	enum grey_status status = grey_gdbm_let_go(&handle->file, list, err);
+	enum grey_status status;
 
+	/* Not beside libgdbm, which remembers the table. */
+	if (handle->gdbm != NULL)
+		return GREY_OK;
+	status = grey_gdbm_let_go(&handle->file, list, err);
 	handle->written |= status == GREY_OK;
 	/* A table that is not as libgdbm writes it stays as it is. */
 	return status == GREY_NOT_FOUND ? GREY_OK : status;

@@ -13,9 +13,11 @@
 #include "gdbm_file.h"
 #include "writes.h"
 
-#define INSERTS 6000
-#define BLOCK   512
-#define OTHERS  30 /* inserts during a sync */
+#define INSERTS       6000
+#define BLOCK         512
+#define OTHERS        30  /* inserts during a sync */
+#define INSERTS_AFTER 400 /* a rewrite */
+#define VARIANTS      12
 
 EXPORT int fstatfs64(int fd, struct statfs64 *fs);
 
@@ -163,6 +165,18 @@ was_renamed(const char *to)
 	(void)to;
 }
 
+static void
+store(struct greydb *db, int number, struct grey_bytes value)
+{
+	struct grey_error err;
+	char key[64];
+
+	(void)snprintf(key, sizeof(key), "%d%.*s", number, number % 40,
+	    "........................................");
+	if (greydb_store(db, test_key(key), value, &err) != GREY_OK)
+		fail_msg("%s", err.text);
+}
+
 /* Returns what the open said. */
 static enum grey_status
 insert(int64_t timeout)
@@ -171,20 +185,35 @@ insert(int64_t timeout)
 	enum grey_status status;
 	struct grey_error err;
 	struct greydb *db;
-	char key[64];
 
 	status = greydb_open(&world.test.session, &world.test.path, &settings,
 	    &db, &err);
 	if (status != GREY_OK)
 		return status;
-	(void)snprintf(key, sizeof(key), "%d%.*s", world.number,
-	    world.number % 40, "........................................");
-	world.number++;
-	assert_int_equal(greydb_store(db, test_key(key),
-			     (struct grey_bytes){ "value", 6 }, &err),
-	    GREY_OK);
+	store(db, world.number++, (struct grey_bytes){ "value", 6 });
 	assert_int_equal(greydb_close(&db, &err), GREY_OK);
 	return GREY_OK;
+}
+
+/*
+ * As a call that libgdbm is loaded for, and which splits buckets then: a record
+ * gets a value of another size, and some are new.
+ */
+static void
+change_with_libgdbm(int key, int size, int inserts)
+{
+	static const char longer[] = "a value that is longer than it was";
+	const struct greydb_settings settings = { .timeout = 1 };
+	struct grey_error err;
+	struct greydb *db;
+
+	assert_int_equal(greydb_open(&world.test.session, &world.test.path,
+			     &settings, &db, &err),
+	    GREY_OK);
+	store(db, key, (struct grey_bytes){ longer, (size_t)size });
+	for (int i = 0; i < inserts; i++)
+		store(db, world.number++, (struct grey_bytes){ "value", 6 });
+	assert_int_equal(greydb_close(&db, &err), GREY_OK);
 }
 
 /* A file with small blocks, so that they are split all the time. */
@@ -280,6 +309,48 @@ others_wait_where_nothing_can_be_claimed(void **state)
 	end();
 }
 
+static int
+directory_bits(void)
+{
+	struct grey_gdbm_file file;
+	struct grey_error err;
+
+	assert_int_equal(grey_gdbm_header(world.fd, &file, &err), GREY_OK);
+	return file.bits;
+}
+
+/*
+ * It knows nothing of what is held, and takes space of several blocks to
+ * pieces: where a directory was that has just been doubled.
+ */
+static void
+libgdbm_takes_what_the_directory_left(void **state)
+{
+	struct greydb_report report;
+	int bits, due;
+
+	(void)state;
+	for (int variant = 0; variant < VARIANTS; variant++) {
+		begin(NULL, false);
+		world.inode = 0; /* it writes after a sync */
+		bits = directory_bits();
+		due = -1;
+		while (world.number < INSERTS) {
+			assert_int_equal(insert(1), GREY_OK);
+			if (world.number % 100 == 0)
+				test_check(&world.test, &report);
+			if (directory_bits() != bits) {
+				bits = directory_bits();
+				due = variant * 7 % 30;
+			}
+			if (due-- == 0)
+				change_with_libgdbm(1, 20 + bits % 9,
+				    (variant + 1) * 17 % 60);
+		}
+		end();
+	}
+}
+
 static void
 rewrite_it(void)
 {
@@ -297,8 +368,11 @@ rewrite_it(void)
 	world.fd = test_file(&world.test, "seen", O_RDWR);
 	assert_int_equal(fstat(world.fd, &st), 0);
 	assert_int_not_equal(st.st_ino, inode);
-	world.inode = st.st_ino;
 	world.meanwhile = NULL;
+	/* So that as many blocks are held in it, some of them the same. */
+	for (int i = 0; i < INSERTS_AFTER; i++)
+		assert_int_equal(insert(0), GREY_OK);
+	world.inode = st.st_ino;
 }
 
 /* What was listed is of the old file. */
@@ -320,6 +394,7 @@ main(void)
 		cmocka_unit_test(is_not_written_to),
 		cmocka_unit_test(others_go_on_meanwhile),
 		cmocka_unit_test(others_wait_where_nothing_can_be_claimed),
+		cmocka_unit_test(libgdbm_takes_what_the_directory_left),
 		cmocka_unit_test(a_file_that_was_rewritten_is_let_alone),
 	};
 
