@@ -118,8 +118,9 @@ struct greydb_driver {
 	 * makes it worth a sync; else NULL.  The caller frees the list with
 	 * free(3).
 	 *
-	 * let_go lets it be used, after a sync that was begun with the list
-	 * made; meanwhile others may have written, but not let go.
+	 * let_go lets it be used.  The file was synced since the list was
+	 * made; meanwhile others may have written, but not let go, unless it
+	 * was synced with the lock held.
 	 * GREY_OK, GREY_DAMAGED, GREY_FAILED.
 	 */
 	void *(*held)(void *handle);

@@ -45,9 +45,10 @@ greydb_reclaim_drop(struct greydb_reclaim *reclaim)
 static enum grey_status
 sync_file(const struct greydb_reclaim *reclaim, struct grey_error *err)
 {
-	return fsync(reclaim->fd) == 0 ?
-	    GREY_OK :
-	    grey_fail(err, GREY_FAILED, "cannot sync: %s", strerror(errno));
+	if (fsync(reclaim->fd) == 0)
+		return GREY_OK;
+	(void)grey_fail(err, GREY_FAILED, "cannot sync: %s", strerror(errno));
+	return greydb_name_error(reclaim->path, GREY_FAILED, err);
 }
 
 static bool
@@ -60,8 +61,7 @@ is_same_file(int a, int b)
 }
 
 /*
- * With the lock held again: unless the file was rewritten meanwhile, or the
- * lock file removed.
+ * With the lock held again: unless one of the files was replaced meanwhile.
  */
 static enum grey_status
 let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
@@ -70,23 +70,17 @@ let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
 	enum grey_status status = GREY_OK;
 
 	if (!is_same_file(db->driver->descriptor(db->handle), reclaim->fd) ||
-	    (reclaim->claim != -1 && grey_lock_lost(reclaim->claim)))
+	    (reclaim->claim != -1 && !is_same_file(db->lock, reclaim->claim)))
 		return GREY_OK;
 	if (reclaim->claim == -1)
 		status = sync_file(reclaim, err);
-	if (status == GREY_OK)
-		status = greydb_batch(db, err);
+	if (status != GREY_OK)
+		return status;
+	status = greydb_batch(db, err);
 	if (status == GREY_OK)
 		status = db->driver->let_go(db->handle, reclaim->list, err);
-	return status;
-}
-
-static enum grey_status
-told(const struct greydb_reclaim *reclaim, enum grey_status status,
-    struct grey_error *err)
-{
 	return status == GREY_OK ?
-	    GREY_OK :
+	    status :
 	    greydb_name_error(reclaim->path, status, err);
 }
 
@@ -100,12 +94,12 @@ greydb_reclaim(struct greydb_reclaim *reclaim)
 	if (reclaim->list == NULL)
 		return;
 	if (reclaim->claim != -1)
-		status = told(reclaim, sync_file(reclaim, &err), &err);
+		status = sync_file(reclaim, &err);
 	if (status == GREY_OK)
 		status = greydb_open(reclaim->session, reclaim->path,
 		    &reclaim->settings, &db, &err);
 	if (status == GREY_OK)
-		status = told(reclaim, let_go(db, reclaim, &err), &err);
+		status = let_go(db, reclaim, &err);
 	closed = greydb_close(&db, status == GREY_OK ? &err : NULL);
 	/* Whoever has the lock, or removed the file: it is no failure. */
 	if ((status != GREY_OK && status != GREY_BUSY &&

@@ -368,12 +368,15 @@ grey_lock_claim(const struct grey_dbpath *path, int *claim_r)
 	enum grey_status status = GREY_NOT_FOUND;
 
 	*claim_r = -1;
-	if (fd != -1 && !are_locks_one(fd)) {
+	if (fd == -1)
+		return GREY_BUSY;
+	if (!are_locks_one(fd)) {
 		if (fcntl(fd, F_OFD_SETLK, &claim) == 0) {
 			*claim_r = fd;
 			return GREY_OK;
 		}
-		if (errno == EAGAIN || errno == EACCES)
+		/* Two who do not agree on that would not exclude each other. */
+		if (errno != EINVAL && errno != EOPNOTSUPP)
 			status = GREY_BUSY;
 	}
 	grey_lock_release(&fd);

@@ -40,8 +40,8 @@ void grey_lock_release(int *fd);
 /*
  * Claims, with or without the lock, what one process at a time may be at:
  * *claim_r holds the claim until grey_lock_release.
- * Returns GREY_OK; GREY_BUSY if another process has it; GREY_NOT_FOUND where
- * there are no such claims, or no lock file.
+ * Returns GREY_OK; GREY_BUSY if another process has it, or it cannot be had for
+ * now; GREY_NOT_FOUND where there are no such claims.
  */
 enum grey_status grey_lock_claim(const struct grey_dbpath *path, int *claim_r);
 
