@@ -181,7 +181,8 @@ enum grey_status
 grey_directory_open(const struct grey_dbpath *path, bool create,
     struct grey_directory *directory_r, struct grey_error *err)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	/* Only to open files below it: that is quicker. */
+	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 	enum grey_status status;
 	struct stat st;
 	int fd;
@@ -219,6 +220,12 @@ grey_directory_open(const struct grey_dbpath *path, bool create,
 	return GREY_OK;
 }
 
+int
+grey_directory_reopen(const struct grey_directory *directory)
+{
+	return openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static enum grey_status
 cannot_open(const char *name, int flags, struct grey_error *err)
 {
@@ -233,65 +240,80 @@ cannot_open(const char *name, int flags, struct grey_error *err)
 	    error == ELOOP ? "it is a symbolic link" : strerror(error));
 }
 
-static enum grey_status
-open_file(const struct grey_directory *directory, const char *name, int flags,
-    int *fd_r, int64_t *size_r, struct grey_error *err)
+enum grey_status
+grey_directory_openat(const struct grey_directory *directory, const char *name,
+    int flags, int *fd_r, struct grey_error *err)
+{
+	/* O_NONBLOCK: opening a FIFO must not wait. */
+	const int fd = openat(directory->fd, name,
+	    flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+
+	if (fd == -1)
+		return errno == ENOENT ? GREY_NOT_FOUND :
+					 cannot_open(name, flags, err);
+	*fd_r = fd;
+	return GREY_OK;
+}
+
+enum grey_status
+grey_directory_check(const struct grey_directory *directory, const char *name,
+    int fd, struct grey_look *look_r, struct grey_error *err)
 {
 	struct statx st;
-	int fd;
 
-	/* O_NONBLOCK: opening a FIFO must not wait. */
-	fd = openat(directory->fd, name,
-	    flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
-	if (fd == -1 && errno == ENOENT)
-		return GREY_NOT_FOUND;
-	if (fd == -1)
-		return cannot_open(name, flags, err);
 	/*
 	 * Not fstat: since Linux 6.13 a write to a file whose times were asked
 	 * for costs more (doc/performance.md).
 	 */
 	if (statx(fd, "", AT_EMPTY_PATH,
-		STATX_TYPE | STATX_UID | STATX_NLINK | STATX_SIZE, &st) == -1) {
-		const int error = errno;
-
-		(void)close(fd);
+		STATX_TYPE | STATX_UID | STATX_NLINK | STATX_SIZE, &st) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot stat '%s': %s", name,
-		    strerror(error));
-	}
-	if (!S_ISREG(st.stx_mode)) {
-		(void)close(fd);
+		    strerror(errno));
+	if (!S_ISREG(st.stx_mode))
 		return grey_fail(err, GREY_FAILED, "'%s' is not a regular file",
 		    name);
-	}
 	if (st.stx_uid != directory->uid && st.stx_uid != geteuid() &&
-	    st.stx_uid != 0) {
-		(void)close(fd);
+	    st.stx_uid != 0)
 		return grey_fail(err, GREY_FAILED,
 		    "'%s' belongs to user %ld, "
 		    "neither to us nor to its directory's owner",
 		    name, (long)st.stx_uid);
-	}
 	/* The directory's owner may have linked any file of root's here. */
 	if (st.stx_uid == 0 && directory->uid != 0 && st.stx_nlink > 1 &&
-	    geteuid() == 0) {
-		(void)close(fd);
+	    geteuid() == 0)
 		return grey_fail(err, GREY_FAILED,
 		    "'%s' belongs to root and has another name elsewhere",
 		    name);
-	}
-	*fd_r = fd;
-	*size_r = (int64_t)st.stx_size;
+	*look_r = (struct grey_look){ .size = (int64_t)st.stx_size,
+		.has_name = st.stx_nlink > 0 };
 	return GREY_OK;
+}
+
+static enum grey_status
+open_file(const struct grey_directory *directory, const char *name, int flags,
+    int *fd_r, struct grey_look *look_r, struct grey_error *err)
+{
+	enum grey_status status;
+	int fd;
+
+	status = grey_directory_openat(directory, name, flags, &fd, err);
+	if (status != GREY_OK)
+		return status;
+	status = grey_directory_check(directory, name, fd, look_r, err);
+	if (status == GREY_OK)
+		*fd_r = fd;
+	else
+		(void)close(fd);
+	return status;
 }
 
 enum grey_status
 grey_directory_file(const struct grey_directory *directory, const char *name,
     int flags, int *fd_r, struct grey_error *err)
 {
-	int64_t size;
+	struct grey_look look;
 
-	return open_file(directory, name, flags, fd_r, &size, err);
+	return open_file(directory, name, flags, fd_r, &look, err);
 }
 
 enum grey_status
@@ -299,12 +321,12 @@ grey_directory_start(const struct grey_directory *directory, const char *name,
     int flags, int *fd_r, struct grey_start *start_r, struct grey_error *err)
 {
 	enum grey_status status;
-	int64_t size;
+	struct grey_look look;
 
-	status = open_file(directory, name, flags, fd_r, &size, err);
+	status = open_file(directory, name, flags, fd_r, &look, err);
 	if (status != GREY_OK)
 		return status;
-	status = grey_start_of(*fd_r, size, start_r, err);
+	status = grey_start_of(*fd_r, look.size, start_r, err);
 	if (status != GREY_OK) {
 		(void)close(*fd_r);
 		*fd_r = -1;

@@ -62,6 +62,13 @@ enum grey_status grey_directory_open(const struct grey_dbpath *path,
     bool create, struct grey_directory *directory_r, struct grey_error *err);
 
 /*
+ * Opens it once more, to be listed or synced: the descriptor that it has serves
+ * only to open what is below it.  Returns a descriptor that the caller closes,
+ * or -1 with errno.
+ */
+int grey_directory_reopen(const struct grey_directory *directory);
+
+/*
  * Opens a regular file in the directory with open(2)'s flags.
  * Returns GREY_OK, GREY_NOT_FOUND, or GREY_FAILED with an error: no regular
  * file, a link, one that belongs neither to us, to root nor to the directory's
@@ -70,7 +77,23 @@ enum grey_status grey_directory_open(const struct grey_dbpath *path,
 enum grey_status grey_directory_file(const struct grey_directory *directory,
     const char *name, int flags, int *fd_r, struct grey_error *err);
 
-/* The same, and reads how it starts. */
+/* What was seen of a file besides. */
+struct grey_look {
+	int64_t size;
+	bool has_name; /* else it was deleted */
+};
+
+/*
+ * The two halves of it, for who has something to do in between: it is opened,
+ * if it is no link, and then checked.  After a failure of the second the caller
+ * closes it.
+ */
+enum grey_status grey_directory_openat(const struct grey_directory *directory,
+    const char *name, int flags, int *fd_r, struct grey_error *err);
+enum grey_status grey_directory_check(const struct grey_directory *directory,
+    const char *name, int fd, struct grey_look *look_r, struct grey_error *err);
+
+/* grey_directory_file, and reads how it starts. */
 enum grey_status
 grey_directory_start(const struct grey_directory *directory, const char *name,
     int flags, int *fd_r, struct grey_start *start_r, struct grey_error *err);

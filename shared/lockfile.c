@@ -205,9 +205,8 @@ does_anybody_wait(int fd)
 
 /* Returns GREY_OK, GREY_BUSY after that time, or GREY_FAILED. */
 static enum grey_status
-wait_for_lock(int fd, enum grey_lock_kind kind, int64_t time)
+wait_for_lock(int fd, int how, int64_t time)
 {
-	const int how = kind == GREY_LOCK_SHARED ? LOCK_SH : LOCK_EX;
 	const int tries = time == 0 ? 1 : TRIES;
 	int64_t deadline = 0, sleep = FIRST_SLEEP;
 
@@ -266,13 +265,13 @@ open_lock(const struct grey_directory *directory, const char *name, int *fd_r,
 {
 	enum grey_status status;
 
-	status = grey_directory_file(directory, name, O_RDWR, fd_r, err);
+	status = grey_directory_openat(directory, name, O_RDWR, fd_r, err);
 	if (status != GREY_NOT_FOUND)
 		return status;
 	status = make_lock(directory, name, err);
 	if (status != GREY_OK)
 		return status;
-	status = grey_directory_file(directory, name, O_RDWR, fd_r, err);
+	status = grey_directory_openat(directory, name, O_RDWR, fd_r, err);
 	if (status == GREY_NOT_FOUND)
 		return grey_fail(err, GREY_FAILED,
 		    "somebody removes '%s' again and again", name);
@@ -288,6 +287,32 @@ grey_lock_lost(int fd)
 	    st.stx_nlink == 0;
 }
 
+/*
+ * Mostly it can be had at once, and one look at the file serves: is it one that
+ * is to be locked, and has it still got its name, now that it is?
+ */
+static enum grey_status
+take_lock(const struct grey_directory *directory, const char *name, int fd,
+    int how, int64_t time, bool *lost_r, struct grey_error *err)
+{
+	const bool at_once = try_lock(fd, how, 1);
+	struct grey_look look;
+	enum grey_status status;
+
+	status = grey_directory_check(directory, name, fd, &look, err);
+	if (status != GREY_OK)
+		return status;
+	*lost_r = !look.has_name;
+	if (at_once)
+		return GREY_OK;
+	status = wait_for_lock(fd, how, time);
+	if (status == GREY_FAILED)
+		return grey_fail(err, status, "cannot lock '%s': %s", name,
+		    strerror(errno));
+	*lost_r = status == GREY_OK && grey_lock_lost(fd);
+	return status;
+}
+
 enum grey_status
 grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
     const struct grey_directory *directory, enum grey_lock_kind kind,
@@ -298,7 +323,7 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 	struct grey_breaker *breaker;
 	char name[LOCK_NAME_MAX];
 	enum grey_status status;
-	bool stuck;
+	bool stuck, lost;
 	int fd = -1;
 
 	grey_session_complete(session);
@@ -310,8 +335,10 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 		status = open_lock(directory, name, &fd, err);
 		if (status != GREY_OK)
 			return status;
-		status = wait_for_lock(fd, kind, time);
-		if (status != GREY_OK || !grey_lock_lost(fd))
+		status = take_lock(directory, name, fd,
+		    kind == GREY_LOCK_SHARED ? LOCK_SH : LOCK_EX, time, &lost,
+		    err);
+		if (status != GREY_OK || !lost)
 			break;
 		(void)close(fd);
 	}
@@ -324,8 +351,7 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 	}
 	(void)close(fd);
 	if (status == GREY_FAILED)
-		return grey_fail(err, status, "cannot lock '%s/%s': %s",
-		    path->directory, name, strerror(errno));
+		return status;
 	if (timeout > 0 && !stuck)
 		note_stuck(session, lock);
 	return grey_fail(err, GREY_BUSY,

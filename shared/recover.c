@@ -49,6 +49,18 @@ start_new(const struct greydb_place *place, const struct grey_directory *owner,
 	return status;
 }
 
+/* So that a name is as durable as the content. */
+static void
+sync_directory(const struct greydb_place *place)
+{
+	const int fd = grey_directory_reopen(place->directory);
+
+	if (fd == -1)
+		return;
+	(void)fsync(fd);
+	(void)close(fd);
+}
+
 static enum grey_status
 put_in_place(const struct greydb_place *place, struct grey_error *err)
 {
@@ -71,8 +83,7 @@ put_in_place(const struct greydb_place *place, struct grey_error *err)
 		place->path->file) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot rename '%s/%s': %s",
 		    place->path->directory, name, strerror(errno));
-	/* The name is as durable as the content. */
-	(void)fsync(place->directory->fd);
+	sync_directory(place);
 	return GREY_OK;
 }
 
@@ -281,9 +292,7 @@ greydb_remove_leftovers(const struct greydb_place *place)
 	DIR *dir = NULL;
 	int fd;
 
-	/* Of its own: reading moves a descriptor. */
-	fd = openat(place->directory->fd, ".",
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = grey_directory_reopen(place->directory);
 	if (fd != -1)
 		dir = fdopendir(fd);
 	if (dir == NULL) {

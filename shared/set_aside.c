@@ -54,8 +54,7 @@ static int
 count_asides(const struct greydb_place *place, const char *newest,
     struct aside *oldest_r)
 {
-	const int fd = openat(place->directory->fd, ".",
-	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int fd = grey_directory_reopen(place->directory);
 	DIR *directory = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	struct aside aside;
