@@ -179,6 +179,7 @@ prepare(struct grey_gdbm_file *file, struct grey_bytes key,
 	    grey_gdbm_trust(file, key, GREY_GDBM_LOOK_BUCKET, err);
 	const bool doubles =
 	    status == GREY_OK && file->current.bits == file->bits;
+	const size_t directory = file->entries * sizeof(off_t);
 	const struct disk_space *table;
 
 	/* Before GDBM 1.9 a bucket did not fill its block. */
@@ -186,7 +187,8 @@ prepare(struct grey_gdbm_file *file, struct grey_bytes key,
 	    (file->bucket_size != file->block_size ||
 		file->size != file->next_block ||
 		file->current.bits >= BITS_MAX ||
-		file->current.at % file->block_size != 0))
+		file->current.at % file->block_size != 0 ||
+		(doubles && directory % file->block_size != 0)))
 		return GREY_NOT_FOUND;
 	if (status == GREY_OK)
 		status = grey_gdbm_read_table(file, err);

@@ -12,7 +12,8 @@
  * The directory is doubled if it must.
  * Returns GREY_OK; with nothing changed: GREY_NOT_FOUND, if libgdbm must do it
  * (the file is of before GDBM 1.9, or does not end where its header says, or
- * the bucket does not begin with a block),
+ * the bucket does not begin with a block, or what is to be doubled is not
+ * whole blocks),
  * GREY_DAMAGED; GREY_FAILED.
  */
 enum grey_status grey_gdbm_split(struct grey_gdbm_file *file,

@@ -10,10 +10,12 @@
 #include "gdbm_find.h"
 #include "gdbm_insert.h"
 
-#define KEYS       3000
-#define OPERATIONS 20000
-#define SIZES      4
-#define MANY       70000
+#define KEYS              3000
+#define OPERATIONS        20000
+#define SIZES             4
+#define MANY              70000
+#define DIRECTORY_SIZE_AT 16
+#define SMALL             3000 /* records; the directory has 8 entries */
 
 /* Where the header's table of free space is: GDBM 1.23, gdbmdefs.h. */
 #define HEADER_SPACE_AT 40
@@ -330,6 +332,43 @@ space_in_the_header_is_damage(void **state)
 	}
 }
 
+/*
+ * The header may tell of a directory that is smaller than a block, which libgdbm
+ * never makes: to double it is not for us.
+ */
+static void
+a_small_directory_is_not_doubled(void **state)
+{
+	const int size = 8 * sizeof(off_t), bits = 3;
+	struct greydb_report report;
+	struct test_db test;
+	struct greydb *db;
+	struct grey_error err;
+	char key[32];
+	int fd;
+
+	(void)state;
+	test_db_begin(&test);
+	test_close(test_open(&test));
+	fd = test_file(&test, "seen", O_WRONLY);
+	patch(fd, DIRECTORY_SIZE_AT, &size, sizeof(size));
+	patch(fd, DIRECTORY_SIZE_AT + 4, &bits, sizeof(bits));
+	(void)close(fd);
+	db = test_open(&test);
+	for (int i = 0; i < SMALL; i++) {
+		(void)snprintf(key, sizeof(key), "%d", i);
+		if (greydb_store(db, test_key(key),
+			(struct grey_bytes){ "value", 6 }, &err) != GREY_OK)
+			fail_msg("number %d: %s", i, err.text);
+	}
+	test_close(db);
+	test_check(&test, &report);
+	assert_int_equal(report.records, SMALL);
+	/* libgdbm did not want it either, and it was made anew. */
+	assert_non_null(strstr(test.log, "was recovered"));
+	test_db_end(&test);
+}
+
 int
 main(void)
 {
@@ -338,7 +377,8 @@ main(void)
 		cmocka_unit_test(inserts_need_no_library),
 		cmocka_unit_test(a_rewrite_keeps_what_is_large),
 		cmocka_unit_test(no_room_writes_nothing),
-		cmocka_unit_test(space_in_the_header_is_damage) };
+		cmocka_unit_test(space_in_the_header_is_damage),
+		cmocka_unit_test(a_small_directory_is_not_doubled) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
