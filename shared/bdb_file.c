@@ -45,6 +45,8 @@ struct disk_meta {
 #define BTREE_DATABASES  0x20
 #define BTREE_NUMBERED   0x02
 
+_Static_assert(sizeof(struct disk_meta) <= GREY_START_MAX, "read with it");
+
 /* False if the file is too short for one. */
 static bool
 read_meta(const struct grey_start *start, struct disk_meta *meta_r)

@@ -181,8 +181,7 @@ enum grey_status
 grey_directory_open(const struct grey_dbpath *path, bool create,
     struct grey_directory *directory_r, struct grey_error *err)
 {
-	/* Only to open files below it: that is quicker. */
-	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	enum grey_status status;
 	struct stat st;
 	int fd;
@@ -218,12 +217,6 @@ grey_directory_open(const struct grey_dbpath *path, bool create,
 		.gid = st.st_gid,
 		.mode = st.st_mode & 0664 };
 	return GREY_OK;
-}
-
-int
-grey_directory_reopen(const struct grey_directory *directory)
-{
-	return openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static enum grey_status

@@ -62,13 +62,6 @@ enum grey_status grey_directory_open(const struct grey_dbpath *path,
     bool create, struct grey_directory *directory_r, struct grey_error *err);
 
 /*
- * Opens it once more, to be listed or synced: the descriptor that it has serves
- * only to open what is below it.  Returns a descriptor that the caller closes,
- * or -1 with errno.
- */
-int grey_directory_reopen(const struct grey_directory *directory);
-
-/*
  * Opens a regular file in the directory with open(2)'s flags.
  * Returns GREY_OK, GREY_NOT_FOUND, or GREY_FAILED with an error: no regular
  * file, a link, one that belongs neither to us, to root nor to the directory's

@@ -16,6 +16,8 @@
  */
 #define OVERSHOOT (1 << 20)
 
+_Static_assert(sizeof(struct disk_header) <= GREY_START_MAX, "read with it");
+
 enum grey_status
 grey_gdbm_damaged(struct grey_error *err, const char *what, off_t at)
 {
@@ -158,8 +160,10 @@ grey_gdbm_recognizes(const struct grey_start *start)
 {
 	uint32_t magic;
 
+	if (start->size < sizeof(magic))
+		return false;
 	memcpy(&magic, start->bytes, sizeof(magic));
-	return start->size >= sizeof(magic) && is_magic(magic);
+	return is_magic(magic);
 }
 
 enum grey_status

@@ -61,7 +61,8 @@ is_same_file(int a, int b)
 }
 
 /*
- * With the lock held again: unless one of the files was replaced meanwhile.
+ * With the lock held again: unless one of the files was replaced meanwhile, by
+ * another or in its place.
  */
 static enum grey_status
 let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
@@ -69,7 +70,8 @@ let_go(struct greydb *db, const struct greydb_reclaim *reclaim,
 {
 	enum grey_status status = GREY_OK;
 
-	if (!is_same_file(db->driver->descriptor(db->handle), reclaim->fd) ||
+	if (db->driver->let_go == NULL ||
+	    !is_same_file(db->driver->descriptor(db->handle), reclaim->fd) ||
 	    (reclaim->claim != -1 && !is_same_file(db->lock, reclaim->claim)))
 		return GREY_OK;
 	if (reclaim->claim == -1)

@@ -289,7 +289,8 @@ grey_lock_lost(int fd)
 
 /*
  * Mostly it can be had at once, and one look at the file serves: is it one that
- * is to be locked, and has it still got its name, now that it is?
+ * is to be locked, and has it still got its name, now that it is?  (What is not
+ * ours is so locked for that moment.)
  */
 static enum grey_status
 take_lock(const struct grey_directory *directory, const char *name, int fd,
@@ -303,7 +304,7 @@ take_lock(const struct grey_directory *directory, const char *name, int fd,
 	if (status != GREY_OK)
 		return status;
 	*lost_r = !look.has_name;
-	if (at_once)
+	if (at_once || *lost_r)
 		return GREY_OK;
 	status = wait_for_lock(fd, how, time);
 	if (status == GREY_FAILED)

@@ -49,18 +49,6 @@ start_new(const struct greydb_place *place, const struct grey_directory *owner,
 	return status;
 }
 
-/* So that a name is as durable as the content. */
-static void
-sync_directory(const struct greydb_place *place)
-{
-	const int fd = grey_directory_reopen(place->directory);
-
-	if (fd == -1)
-		return;
-	(void)fsync(fd);
-	(void)close(fd);
-}
-
 static enum grey_status
 put_in_place(const struct greydb_place *place, struct grey_error *err)
 {
@@ -83,7 +71,8 @@ put_in_place(const struct greydb_place *place, struct grey_error *err)
 		place->path->file) == -1)
 		return grey_fail(err, GREY_FAILED, "cannot rename '%s/%s': %s",
 		    place->path->directory, name, strerror(errno));
-	sync_directory(place);
+	/* The name is as durable as the content. */
+	(void)fsync(place->directory->fd);
 	return GREY_OK;
 }
 
@@ -292,7 +281,9 @@ greydb_remove_leftovers(const struct greydb_place *place)
 	DIR *dir = NULL;
 	int fd;
 
-	fd = grey_directory_reopen(place->directory);
+	/* Of its own: reading moves a descriptor. */
+	fd = openat(place->directory->fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd != -1)
 		dir = fdopendir(fd);
 	if (dir == NULL) {

@@ -54,7 +54,8 @@ static int
 count_asides(const struct greydb_place *place, const char *newest,
     struct aside *oldest_r)
 {
-	const int fd = grey_directory_reopen(place->directory);
+	const int fd = openat(place->directory->fd, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	struct aside aside;

@@ -1,8 +1,10 @@
-/* How a file starts, and how long it is: what tells its kind, and its header. */
+/*
+ * How a file starts, and how long it was before that was read: what tells its
+ * kind, and its header.
+ */
 #ifndef GREY_START_H
 #define GREY_START_H
 
-#include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +15,7 @@
 struct grey_start {
 	int64_t file_size;
 	size_t size; /* bytes that could be read */
-	alignas(int64_t) char bytes[GREY_START_MAX];
+	char bytes[GREY_START_MAX];
 };
 
 /* Reads it, of a file so long.  Returns GREY_OK or GREY_FAILED. */
