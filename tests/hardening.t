@@ -29,9 +29,9 @@ sub largest_step
 {
 	my ($code) = @_;
 
-	# To give back 128 bytes gcc takes -128: that is shorter.
-	return (sort { $b <=> $a } 0, grep { $_ < 2**31 } map { hex }
-	    $code =~ /\bsub\s+\$0x([0-9a-f]+),%rsp$/mg)[0];
+	# A negative number moves it up: to give 128 bytes back gcc takes -128.
+	return (sort { $b <=> $a } 0, map { hex }
+	    $code =~ /\bsub\s+\$0x(?!f{8})([0-9a-f]+),%rsp$/mg)[0];
 }
 
 # Intel's control-flow enforcement: what the objects promise, and what becomes

@@ -4,10 +4,7 @@
  */
 #include "test.h"
 
-#include <sys/vfs.h>
 #include <sys/wait.h>
-
-#include <linux/magic.h>
 
 #include <fcntl.h>
 #include <time.h>
@@ -77,25 +74,6 @@ somebody_waits(int fd)
 	return wanted.l_type != F_UNLCK;
 }
 
-/*
- * Where a server keeps the locks nobody says that he waits (lockfile.c): false.
- * (skip() prints what prove takes for a failure.)
- */
-static bool
-begin_or_skip(struct test_db *db)
-{
-	struct statfs fs;
-
-	test_db_begin(db);
-	assert_int_equal(statfs(db->directory, &fs), 0);
-	if (fs.f_type != V9FS_MAGIC && fs.f_type != FUSE_SUPER_MAGIC &&
-	    fs.f_type != NFS_SUPER_MAGIC)
-		return true;
-	test_db_end(db);
-	print_message("# skipped: a server keeps the locks of /tmp\n");
-	return false;
-}
-
 static int64_t
 time_of(const struct test_db *db, unsigned turn)
 {
@@ -126,8 +104,9 @@ gives_way_to_who_waits(void **state)
 	int waits;
 
 	(void)state;
-	if (!begin_or_skip(&db))
+	if (!test_locks_are_local())
 		return;
+	test_db_begin(&db);
 	(void)close(take(&db, 0));
 	assert_true(shortest(&db, 1) < GIVES_WAY / 2);
 	waits = wait_beside(&db);
@@ -161,8 +140,9 @@ says_that_it_waits(void **state)
 	pid_t child;
 
 	(void)state;
-	if (!begin_or_skip(&db))
+	if (!test_locks_are_local())
 		return;
+	test_db_begin(&db);
 	held = take(&db, 0);
 	fd = test_file(&db, "seen.lock", O_RDWR);
 	assert_false(somebody_waits(fd));
@@ -203,8 +183,9 @@ is_claimed_by_one(void **state)
 	int held, waiting, claim, other;
 
 	(void)state;
-	if (!begin_or_skip(&db))
+	if (!test_locks_are_local())
 		return;
+	test_db_begin(&db);
 	held = take(&db, 1);
 	waiting = wait_beside(&db);
 	assert_int_equal(grey_lock_claim(&db.path, &claim), GREY_OK);
