@@ -29,12 +29,12 @@ bool grey_bdb_recognizes(const struct grey_start *start);
  * Returns GREY_OK for a hash or a btree with one value for each key;
  * GREY_INVALID for a file that we do not read, and why (encrypted, of
  * another machine or version, of several databases); GREY_DAMAGED for what
- * starts as none; GREY_FAILED.
+ * starts as none.
  */
 enum grey_status grey_bdb_header_of(const struct grey_start *start,
     struct grey_bdb_file *file_r, struct grey_error *err);
 
-/* The same, of an open file; fd stays the caller's. */
+/* The same, of an open file, which stays the caller's; also GREY_FAILED. */
 enum grey_status
 grey_bdb_header(int fd, struct grey_bdb_file *file_r, struct grey_error *err);
 

@@ -70,23 +70,24 @@ enum grey_status grey_directory_open(const struct grey_dbpath *path,
 enum grey_status grey_directory_file(const struct grey_directory *directory,
     const char *name, int flags, int *fd_r, struct grey_error *err);
 
-/* What was seen of a file besides. */
+/* What grey_directory_check saw of a file. */
 struct grey_look {
-	int64_t size;
+	int64_t size;  /* bytes */
 	bool has_name; /* else it was deleted */
 };
 
 /*
- * The two halves of it, for who has something to do in between: it is opened,
- * if it is no link, and then checked.  After a failure of the second the caller
- * closes it.
+ * The two halves of that, for who has something to do in between.  The first
+ * opens what is no link: GREY_OK, and the caller closes *fd_r; GREY_NOT_FOUND;
+ * GREY_FAILED.  The second looks whether it is a file that we may use: GREY_OK,
+ * or GREY_FAILED, and fd stays open.
  */
 enum grey_status grey_directory_openat(const struct grey_directory *directory,
     const char *name, int flags, int *fd_r, struct grey_error *err);
 enum grey_status grey_directory_check(const struct grey_directory *directory,
     const char *name, int fd, struct grey_look *look_r, struct grey_error *err);
 
-/* grey_directory_file, and reads how it starts. */
+/* grey_directory_file, and reads how it starts; returns as that. */
 enum grey_status
 grey_directory_start(const struct grey_directory *directory, const char *name,
     int flags, int *fd_r, struct grey_start *start_r, struct grey_error *err);

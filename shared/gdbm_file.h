@@ -85,13 +85,12 @@ bool grey_gdbm_recognizes(const struct grey_start *start);
 /*
  * Checks the header against the file's size; fd stays the caller's.
  * Returns GREY_OK; GREY_INVALID for a file of another kind, which it names
- * (empty, Berkeley DB, SQLite, a GDBM file of another machine); GREY_DAMAGED;
- * GREY_FAILED.
+ * (empty, Berkeley DB, SQLite, a GDBM file of another machine); GREY_DAMAGED.
  */
 enum grey_status grey_gdbm_header_of(int fd, const struct grey_start *start,
     struct grey_gdbm_file *file_r, struct grey_error *err);
 
-/* The same, after reading how the file starts. */
+/* The same, after reading how the file starts; also GREY_FAILED. */
 enum grey_status
 grey_gdbm_header(int fd, struct grey_gdbm_file *file_r, struct grey_error *err);
 

@@ -138,7 +138,7 @@ double_entries(const struct grey_gdbm_file *file, off_t *entries,
  * end, and the header, in the end, leads to it.  (To libgdbm a file that ends
  * with its directory is damaged: 1.23, gdbmopen.c.)  The place of the old one
  * is nobody's: all that a file has had together are not larger than the one
- * that it has, a few thousandths of it.
+ * that it has, a thousandth of it at a million records.
  */
 static enum grey_status
 split_and_double(struct grey_gdbm_file *file, const char *halves,

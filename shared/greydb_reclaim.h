@@ -16,11 +16,15 @@ struct greydb_reclaim {
 	int claim;  /* -1: none can be had, so the lock serves */
 };
 
-/* With the lock held and the file open: finds out what is to be reclaimed. */
+/*
+ * With the lock held and the file open: finds out what is to be reclaimed, for
+ * greydb_reclaim or greydb_reclaim_drop.  The session and the path stay the
+ * caller's.
+ */
 void
 greydb_reclaim_begin(const struct greydb *db, struct greydb_reclaim *reclaim_r);
 
-/* With nothing to be done, or with it done no more. */
+/* Gives up what was found out, if there was anything. */
 void greydb_reclaim_drop(struct greydb_reclaim *reclaim);
 
 /*
