@@ -12,7 +12,8 @@ static char answer_text[GREY_VALUE_MAX];
 int
 call_yields(uschar **yield, const char *text)
 {
-	(void)snprintf(answer_text, sizeof(answer_text), "%s", text);
+	/* The last byte is, and stays, a NUL. */
+	(void)memccpy(answer_text, text, '\0', sizeof(answer_text) - 1);
 	*yield = (uschar *)answer_text;
 	return EXIM_OK;
 }

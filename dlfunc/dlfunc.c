@@ -19,6 +19,7 @@
 #include "call.h"
 #include "duration.h"
 #include "greylist.h"
+#include "number.h"
 
 EXPORT int unseen(uschar **yield, int argc, uschar *argv[]);
 EXPORT int seen(uschar **yield, int argc, uschar *argv[]);
@@ -219,7 +220,7 @@ exim_wait(uschar **yield, int argc, uschar *argv[])
 	struct greylist_answer answer;
 	struct grey_error err;
 	struct call call;
-	char seconds[24];
+	char seconds[GREY_NUMBER_SIZE + 1];
 
 	if (was_said(argc, argv))
 		answer.wait = last.wait;
@@ -230,8 +231,7 @@ exim_wait(uschar **yield, int argc, uschar *argv[])
 		if (!decide(&call, &answer, &err))
 			return call_fails(yield, "wait", err.text);
 	}
-	(void)snprintf(seconds, sizeof(seconds), "%lld",
-	    (long long)answer.wait);
+	*grey_number_write(seconds, answer.wait) = '\0';
 	return call_yields(yield, seconds);
 }
 

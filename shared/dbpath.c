@@ -89,7 +89,6 @@ grey_dbpath_resolve(const char *name, const char *spool,
     struct grey_dbpath *path_r, struct grey_error *err)
 {
 	enum grey_status status;
-	int n;
 
 	path_r->kind = take_kind(&name);
 	path_r->in_spool = false;
@@ -103,10 +102,10 @@ grey_dbpath_resolve(const char *name, const char *spool,
 	status = check_name(name, name, err);
 	if (status != GREY_OK)
 		return status;
-	n = snprintf(path_r->directory, sizeof(path_r->directory), "%s/%s",
-	    spool, GREY_DB_DIRECTORY);
-	if (n < 0 || (size_t)n >= sizeof(path_r->directory))
+	if (strlen(spool) + sizeof("/" GREY_DB_DIRECTORY) >
+	    sizeof(path_r->directory))
 		return too_long(spool, err);
+	(void)stpcpy(stpcpy(path_r->directory, spool), "/" GREY_DB_DIRECTORY);
 	(void)strcpy(path_r->file, name);
 	path_r->in_spool = true;
 	return GREY_OK;

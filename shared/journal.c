@@ -4,8 +4,6 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,14 +111,19 @@ grey_journal_read(int fd, struct grey_journal *journal_r,
 	    GREY_NOT_FOUND;
 }
 
+/* All of them at their longest are 121 bytes. */
 static void
 format_line(const struct grey_journal *journal, char line[LINE_SIZE])
 {
-	int n = snprintf(line, LINE_SIZE, MAGIC " %d %s %" PRId64 " %s %zu %zu",
-	    VERSION, journal->boot_id, journal->records,
-	    names[journal->operation], journal->key_size, journal->value_size);
+	char *at = stpcpy(line, MAGIC " ");
 
-	(void)memset(line + n, ' ', LINE_SIZE - 1 - (size_t)n);
+	at = grey_number_write(at, VERSION);
+	at = stpcpy(stpcpy(at, " "), journal->boot_id);
+	at = grey_number_write(stpcpy(at, " "), journal->records);
+	at = stpcpy(stpcpy(at, " "), names[journal->operation]);
+	at = grey_number_write(stpcpy(at, " "), (int64_t)journal->key_size);
+	at = grey_number_write(stpcpy(at, " "), (int64_t)journal->value_size);
+	(void)memset(at, ' ', (size_t)(line + LINE_SIZE - 1 - at));
 	line[LINE_SIZE - 1] = '\n';
 }
 

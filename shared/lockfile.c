@@ -45,6 +45,13 @@
 
 #define LOCK_NAME_MAX (GREY_DB_NAME_MAX + 32)
 
+/* The lock file's name, beside the database. */
+static void
+name_of(const struct grey_dbpath *path, char name_r[LOCK_NAME_MAX])
+{
+	(void)stpcpy(stpcpy(name_r, path->file), ".lock");
+}
+
 static int64_t
 monotonic(void)
 {
@@ -331,7 +338,7 @@ grey_lock_acquire(struct grey_session *session, const struct grey_dbpath *path,
 	stuck = is_stuck(session, lock);
 	if (stuck && time > STUCK_TIME)
 		time = STUCK_TIME;
-	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
+	name_of(path, name);
 	for (;;) {
 		status = open_lock(directory, name, &fd, err);
 		if (status != GREY_OK)
@@ -378,7 +385,7 @@ open_beside(const struct grey_dbpath *path, int flags)
 	char name[LOCK_NAME_MAX];
 	int fd = -1;
 
-	(void)snprintf(name, sizeof(name), "%s.lock", path->file);
+	name_of(path, name);
 	if (grey_directory_open(path, false, &directory, &unwanted) == GREY_OK)
 		(void)grey_directory_file(&directory, name, flags, &fd,
 		    &unwanted);

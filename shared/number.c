@@ -1,5 +1,7 @@
 #include "number.h"
 
+#include <string.h>
+
 bool
 grey_number_read(struct grey_bytes text, size_t *at, int64_t *number_r)
 {
@@ -24,4 +26,18 @@ grey_number_parse(struct grey_bytes text, int64_t *number_r)
 	size_t at = 0;
 
 	return grey_number_read(text, &at, number_r) && at == text.size;
+}
+
+char *
+grey_number_write(char *to, int64_t number)
+{
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[GREY_NUMBER_SIZE], *first = digits + sizeof(digits);
+
+	do
+		*--first = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		*to++ = '-';
+	return mempcpy(to, first, (size_t)(digits + sizeof(digits) - first));
 }

@@ -172,20 +172,21 @@ grey_record_format(const struct grey_record *record, struct grey_bytes key,
     struct grey_error *err)
 {
 	struct grey_bytes text = { buffer, 0 };
+	char *end = grey_number_write(buffer, record->created);
 	size_t length, width;
-	int n;
 
-	n = snprintf(buffer, GREY_VALUE_MAX, "%lld %lld %lld%s%.*s",
-	    (long long)record->created, (long long)record->used,
-	    (long long)record->count, record->flags.size > 0 ? " " : "",
-	    (int)(record->flags.size < GREY_VALUE_MAX ? record->flags.size :
-							GREY_VALUE_MAX),
-	    record->flags.size > 0 ? record->flags.data : "");
-	if (n < 0 || n > GREY_TEXT_MAX)
+	end = grey_number_write(stpcpy(end, " "), record->used);
+	end = grey_number_write(stpcpy(end, " "), record->count);
+	if (record->flags.size > 0)
+		end = stpcpy(end, " ");
+	if (record->flags.size > (size_t)(buffer + GREY_TEXT_MAX - end))
 		return grey_fail(err, GREY_INVALID,
 		    "the flags are longer than a record holds (%d bytes)",
 		    GREY_VALUE_MAX);
-	text.size = (size_t)n;
+	if (record->flags.size > 0)
+		end = mempcpy(end, record->flags.data, record->flags.size);
+	*end = '\0';
+	text.size = (size_t)(end - buffer);
 	length = text.size + 1 + GREY_CHECKSUM_SIZE;
 	width =
 	    old_size > length && old_size <= GREY_VALUE_MAX ? old_size : length;
