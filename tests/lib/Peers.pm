@@ -4,6 +4,7 @@
 #	my $peer = Peers->new('postgrey', $directory, $templates);
 #	$peer->start;
 #	$peer->reset(100_000);		known keys
+#	$peer->restart;
 #	$peer->warm;
 #	my ($exim, $helper) = $peer->cpu;
 #	$peer->stop;
@@ -160,6 +161,15 @@ sub start
 {
 	my ($self) = @_;
 
+	$self->{exim}->start;
+}
+
+# Exim anew; the helper and the database stay.
+sub restart
+{
+	my ($self) = @_;
+
+	$self->{exim}->stop;
 	$self->{exim}->start;
 }
 
