@@ -21,8 +21,8 @@ bool grey_number_parse(struct grey_bytes text, int64_t *number_r);
 
 /*
  * Writes a number in decimal to a place with room for GREY_NUMBER_SIZE bytes,
- * without a NUL.  Returns where it ends.  (With snprintf in its place a new
- * item's call takes a twentieth more.)
+ * without a NUL.  Returns where it ends.  (snprintf for this and the texts
+ * around it was a twentieth of a new item's call.)
  */
 char *grey_number_write(char *to, int64_t number);
 
