@@ -111,7 +111,7 @@ grey_journal_read(int fd, struct grey_journal *journal_r,
 	    GREY_NOT_FOUND;
 }
 
-/* All of them at their longest are 121 bytes. */
+/* It fits: the words at their longest take 121 bytes. */
 static void
 format_line(const struct grey_journal *journal, char line[LINE_SIZE])
 {
