@@ -89,10 +89,6 @@ bool grey_gdbm_alike(uint32_t a, uint32_t b, int bits);
 enum grey_status grey_gdbm_read(const struct grey_gdbm_file *file, void *to,
     size_t size, off_t at, struct grey_error *err);
 
-/* Has the record of an element a byte in common with a stretch? */
-bool grey_gdbm_overlap(const struct grey_gdbm_element *element,
-    struct grey_gdbm_extent extent);
-
 /*
  * Free space that cannot be any would cost more than one record: GREY_DAMAGED
  * if it has a byte in common with header, directory or current bucket.

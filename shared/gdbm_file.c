@@ -374,15 +374,20 @@ grey_gdbm_element(const struct grey_gdbm_file *file, uint32_t i,
 	return GREY_OK;
 }
 
-/* hash.c */
+/*
+ * hash.c, which masks at every byte: for a sum that changes nothing.  (Without
+ * that and a division a new item takes 1,700 of 18,500 instructions less.)
+ */
 uint32_t
 grey_gdbm_hash(struct grey_bytes key)
 {
 	uint32_t value = 0x238f13afU * (uint32_t)key.size;
+	int shift = 0;
 
-	for (size_t i = 0; i < key.size; i++)
-		value = (value + ((uint32_t)key.data[i] << (i * 5 % 24))) &
-		    0x7fffffffU;
+	for (size_t i = 0; i < key.size; i++) {
+		value += (uint32_t)key.data[i] << shift;
+		shift += shift + 5 < 24 ? 5 : 5 - 24;
+	}
 	return (1103515243U * value + 12345) & 0x7fffffffU;
 }
 

@@ -26,10 +26,9 @@ empty_place(const struct grey_gdbm_file *file, struct disk_bucket *bucket,
  * full is split first.
  */
 static enum grey_status
-find_place(struct grey_gdbm_file *file, struct grey_bytes key,
+find_place(struct grey_gdbm_file *file, struct grey_bytes key, uint32_t hash,
     struct disk_element **place_r, struct grey_error *err)
 {
-	const uint32_t hash = grey_gdbm_hash(key);
 	struct grey_gdbm_bucket where;
 	enum grey_status status = grey_gdbm_bucket_of(file, hash, &where, err);
 
@@ -79,8 +78,9 @@ enum grey_status
 grey_gdbm_insert(struct grey_gdbm_file *file, struct grey_bytes key,
     struct grey_bytes value, struct grey_error *err)
 {
+	const uint32_t hash = grey_gdbm_hash(key);
 	struct disk_element *place,
-	    element = { .hash = (int)grey_gdbm_hash(key),
+	    element = { .hash = (int)hash,
 		    .key_size = (int)key.size,
 		    .value_size = (int)value.size };
 	enum grey_status status;
@@ -91,7 +91,7 @@ grey_gdbm_insert(struct grey_gdbm_file *file, struct grey_bytes key,
 	memcpy(element.key_start, key.data,
 	    key.size < sizeof(element.key_start) ? key.size :
 						   sizeof(element.key_start));
-	status = find_place(file, key, &place, err);
+	status = find_place(file, key, hash, &place, err);
 	if (status == GREY_OK)
 		status = grey_gdbm_allot(file, (off_t)(key.size + value.size),
 		    &element.at, err);

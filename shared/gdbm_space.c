@@ -16,15 +16,6 @@ extent_of(const struct grey_gdbm_file *file, const struct disk_extent *disk,
 	return GREY_OK;
 }
 
-bool
-grey_gdbm_overlap(const struct grey_gdbm_element *element,
-    struct grey_gdbm_extent extent)
-{
-	return element->at < extent.at + extent.size &&
-	    extent.at <
-	    element->at + (off_t)(element->key_size + element->value_size);
-}
-
 enum grey_status
 grey_gdbm_check_extent(const struct grey_gdbm_file *file,
     struct grey_gdbm_extent extent, struct grey_error *err)

@@ -86,15 +86,22 @@ grey_gdbm_check_apart(const struct disk_extent *table, int count,
 	return GREY_OK;
 }
 
+/* Has the record of an element a byte in common with a stretch? */
+static bool
+overlaps(const struct disk_element *element, struct disk_extent extent)
+{
+	return element->hash != -1 && element->at < extent.at + extent.size &&
+	    extent.at <
+	    element->at + (off_t)element->key_size + element->value_size;
+}
+
 /* Is it apart from what the current bucket has, free and in use? */
 static enum grey_status
 check_apart_from_bucket(const struct grey_gdbm_file *file,
     struct disk_extent extent, struct grey_error *err)
 {
 	const struct disk_bucket *bucket = grey_gdbm_current(file);
-	struct grey_gdbm_element element;
 	struct grey_gdbm_extent own;
-	struct grey_error unwanted;
 	enum grey_status status;
 	uint32_t i = 0;
 
@@ -106,10 +113,7 @@ check_apart_from_bucket(const struct grey_gdbm_file *file,
 	status = grey_gdbm_check_apart(bucket->space, bucket->space_count,
 	    extent, err);
 	for (i = 0; status == GREY_OK && i < file->elements; i++)
-		if (grey_gdbm_element(file, i, &element, &unwanted) ==
-			GREY_OK &&
-		    grey_gdbm_overlap(&element,
-			(struct grey_gdbm_extent){ extent.at, extent.size }))
+		if (overlaps(&bucket->elements[i], extent))
 			status = grey_gdbm_damaged(err,
 			    "free space is in use, or told of twice",
 			    extent.at);

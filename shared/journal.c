@@ -42,11 +42,11 @@ operation_named(struct grey_bytes name, enum grey_operation *operation_r)
 static struct grey_bytes
 next_word(struct grey_bytes *line)
 {
-	struct grey_bytes word = { line->data, 0 };
+	const char *end = memchr(line->data, ' ', line->size);
+	struct grey_bytes word = { line->data, line->size };
 
-	while (word.size < line->size && line->data[word.size] != ' ' &&
-	    line->data[word.size] != '\n')
-		word.size++;
+	if (end != NULL)
+		word.size = (size_t)(end - line->data);
 	line->data += word.size;
 	line->size -= word.size;
 	if (line->size > 0) {
