@@ -6,21 +6,23 @@
 
 #include "record.h"
 
-/* Exim copies what a call yields before it makes the next. */
-static char answer_text[GREY_VALUE_MAX];
-
 int
 call_yields(uschar **yield, const char *text)
 {
-	/* The last byte is, and stays, a NUL. */
-	(void)memccpy(answer_text, text, '\0', sizeof(answer_text) - 1);
-	*yield = (uschar *)answer_text;
+	/* It is not const in Exim, which only reads it. */
+	union {
+		const char *from;
+		uschar *to;
+	} pointer = { .from = text };
+
+	*yield = pointer.to;
 	return EXIM_OK;
 }
 
 int
 call_fails(uschar **yield, const char *name, const char *message)
 {
+	static char answer_text[GREY_VALUE_MAX];
 	char text[sizeof(((struct grey_error *)NULL)->text) + 32];
 
 	(void)snprintf(text, sizeof(text), "exigrey %s: %s", name, message);

@@ -16,7 +16,10 @@ typedef unsigned char uschar;
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Yields text, which is copied.  Returns EXIM_OK. */
+/*
+ * Yields text, which stays the caller's and must last until the next call: Exim
+ * copies it.  Returns EXIM_OK.
+ */
 int call_yields(uschar **yield, const char *text);
 
 /* Makes the expansion fail with "exigrey NAME: MESSAGE".  Returns EXIM_FAIL. */

@@ -220,7 +220,7 @@ exim_wait(uschar **yield, int argc, uschar *argv[])
 	struct greylist_answer answer;
 	struct grey_error err;
 	struct call call;
-	char seconds[GREY_NUMBER_SIZE + 1];
+	static char seconds[GREY_NUMBER_SIZE + 1];
 
 	if (was_said(argc, argv))
 		answer.wait = last.wait;
@@ -245,7 +245,7 @@ record(uschar **yield, int argc, uschar *argv[])
 	struct grey_bytes text;
 	struct grey_error err;
 	enum grey_status status;
-	char answer_text[GREY_VALUE_MAX];
+	static char answer_text[GREY_VALUE_MAX];
 
 	status = call_check_count(argc, argv, 2, "ITEM}{DB}", &err);
 	if (status == GREY_OK) {

@@ -7,6 +7,7 @@
  * What is configured comes from exigrey.conf.  A mistake in that file is found
  * when mail comes, not while somebody looks: mail goes on, and the log has it.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,7 +164,7 @@ why(uschar **yield, int argc, uschar *argv[])
 	struct grey_error err;
 	enum grey_status status;
 	struct call call;
-	char text[sizeof(err.text) + 16];
+	static char text[sizeof(err.text) + 16];
 
 	status = parse_call(argc, argv, &call, &err);
 	if (status == GREY_INVALID)
