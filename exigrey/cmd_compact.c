@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "command.h"

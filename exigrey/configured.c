@@ -1,5 +1,6 @@
 #include "configured.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "envelope.h"

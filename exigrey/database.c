@@ -1,5 +1,6 @@
 #include "database.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "complain.h"

@@ -1,5 +1,6 @@
 #include "exim_dbm.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "complain.h"

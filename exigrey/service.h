@@ -6,6 +6,8 @@
 #ifndef EXIGREY_SERVICE_H
 #define EXIGREY_SERVICE_H
 
+#include <limits.h>
+
 #include "command.h"
 #include "envelope.h"
 

@@ -1,5 +1,6 @@
 #include "spool.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -64,7 +64,9 @@ check_name(const char *name, const char *file, struct grey_error *err)
 static enum grey_status
 too_long(const char *name, struct grey_error *err)
 {
-	return grey_fail(err, GREY_INVALID, "DB '%.100s...' is too long", name);
+	return grey_fail(err, GREY_INVALID,
+	    "the directory of DB '%.100s...' is longer than %d bytes", name,
+	    GREY_DB_DIRECTORY_MAX - 1);
 }
 
 static enum grey_status
@@ -118,7 +120,7 @@ grey_dbpath_resolve(const char *name, const char *spool,
 static enum grey_status
 make_directory(const char *directory, struct grey_error *err)
 {
-	char spool[PATH_MAX], temporary[64];
+	char spool[GREY_DB_DIRECTORY_MAX], temporary[64];
 	struct stat st;
 	int parent, made = -1;
 	enum grey_status status = GREY_FAILED;

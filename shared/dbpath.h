@@ -11,7 +11,6 @@
 
 #include <sys/types.h>
 
-#include <limits.h>
 #include <stdbool.h>
 
 #include "start.h"
@@ -20,11 +19,17 @@
 #define GREY_DB_DIRECTORY "grey" /* below Exim's spool directory */
 #define GREY_DB_NAME_MAX  200    /* leaves room for our suffixes */
 
+/*
+ * Of the directory, with its NUL.  (PATH_MAX would have each SMTP process touch
+ * one page of its stack more.)
+ */
+#define GREY_DB_DIRECTORY_MAX 1024
+
 /* What a database's name may start with: "gdbm:", "bdb:". */
 enum grey_kind { GREY_KIND_ANY, GREY_KIND_GDBM, GREY_KIND_BDB };
 
 struct grey_dbpath {
-	char directory[PATH_MAX];
+	char directory[GREY_DB_DIRECTORY_MAX];
 	char file[GREY_DB_NAME_MAX + 1];
 	bool in_spool; /* the directory is made where it is missing */
 	enum grey_kind kind;

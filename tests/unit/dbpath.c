@@ -78,10 +78,20 @@ lengths_are_limited(void **state)
 	assert_int_equal(grey_dbpath_resolve(name, "/s", &got, &err),
 	    GREY_INVALID);
 	memset(name, '/', sizeof(name));
-	(void)strcpy(name + sizeof(name) - 2, "x");
+	(void)strcpy(name + GREY_DB_DIRECTORY_MAX - 1, "/x");
+	assert_int_equal(grey_dbpath_resolve(name, "/s", &got, &err), GREY_OK);
+	assert_int_equal(strlen(got.directory), GREY_DB_DIRECTORY_MAX - 1);
+	(void)strcpy(name + GREY_DB_DIRECTORY_MAX, "/x");
 	assert_int_equal(grey_dbpath_resolve(name, "/s", &got, &err),
 	    GREY_INVALID);
-	assert_non_null(strstr(err.text, "too long"));
+	assert_non_null(strstr(err.text, "is longer than 1023 bytes"));
+	/* The spool directory, and "/grey" behind it. */
+	name[GREY_DB_DIRECTORY_MAX - 6] = '\0';
+	assert_int_equal(grey_dbpath_resolve("x", name, &got, &err), GREY_OK);
+	assert_int_equal(strlen(got.directory), GREY_DB_DIRECTORY_MAX - 1);
+	(void)strcpy(name + GREY_DB_DIRECTORY_MAX - 6, "/");
+	assert_int_equal(grey_dbpath_resolve("x", name, &got, &err),
+	    GREY_INVALID);
 }
 
 static void

@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <limits.h>
+
 #include "envelope.h"
 
 #define CLIENT "192.0.2.7"
