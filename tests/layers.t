@@ -93,8 +93,10 @@ never('I/O includes no rules', \@io,
     setting settings netlist namelist), @meetings));
 never('only greydb_gdbm.c includes <gdbm.h>',
     [grep { $_ ne 'shared/greydb_gdbm.c' } @sources], qr/^gdbm\.h$/);
-never('only greydb_bdb.c includes <db.h>',
-    [grep { $_ ne 'shared/greydb_bdb.c' } @sources], qr/^db\.h$/);
+never('only bdb_library.h includes <db.h>',
+    [grep { $_ ne 'shared/bdb_library.h' } @sources], qr/^db\.h$/);
+never('only the driver of Berkeley DB includes that',
+    [grep { !m(^shared/(?:greydb_bdb\.c|bdb_)) } @sources], qr/^bdb_library\.h$/);
 
 never('only library.c includes <dlfcn.h>',
     [grep { $_ ne 'shared/library.c' } @sources], qr/^dlfcn\.h$/);
