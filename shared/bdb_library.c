@@ -156,7 +156,6 @@ grey_bdb_name(int fd, char name[GREY_BDB_NAME_SIZE])
 	(void)snprintf(name, GREY_BDB_NAME_SIZE, "/proc/self/fd/%d", fd);
 }
 
-/* Makes a handle of the library; closes it again after a failure. */
 enum grey_status
 grey_bdb_begin(struct grey_bdb *handle, struct grey_error *err)
 {

@@ -1,5 +1,5 @@
 /*
- * libdb, of the version that is found at build time: without its header
+ * libdb of release 5.3, if its header is found at build time: without that
  * GREY_HAS_BERKELEY_DB is not defined, and there is nothing here.  The library
  * is loaded when a file of this kind is first used: who has none never loads it.
  *
@@ -30,7 +30,10 @@
 
 #define GREY_BDB_NAME_SIZE 32
 
-/* A file in the library; fd and mode are set before it is opened. */
+/*
+ * A file in the library.  Before it is opened fd and mode are set, with
+ * GREYDB_WRITE page_size too, and all else is 0.
+ */
 struct grey_bdb {
 	const struct grey_bdb_library *library; /* its functions */
 	DB *db;

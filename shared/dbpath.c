@@ -65,7 +65,7 @@ static enum grey_status
 too_long(const char *name, struct grey_error *err)
 {
 	return grey_fail(err, GREY_INVALID,
-	    "the directory of DB '%.100s...' is longer than %d bytes", name,
+	    "DB '%.100s': its directory is longer than %d bytes", name,
 	    GREY_DB_DIRECTORY_MAX - 1);
 }
 
@@ -106,7 +106,7 @@ grey_dbpath_resolve(const char *name, const char *spool,
 		return status;
 	if (strlen(spool) + sizeof("/" GREY_DB_DIRECTORY) >
 	    sizeof(path_r->directory))
-		return too_long(spool, err);
+		return too_long(name, err);
 	(void)stpcpy(stpcpy(path_r->directory, spool), "/" GREY_DB_DIRECTORY);
 	(void)strcpy(path_r->file, name);
 	path_r->in_spool = true;

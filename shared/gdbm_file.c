@@ -1,7 +1,6 @@
 #include "gdbm_file.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,7 +375,7 @@ grey_gdbm_element(const struct grey_gdbm_file *file, uint32_t i,
 
 /*
  * hash.c, which masks at every byte: for a sum that changes nothing.  (Without
- * that and a division a new item takes 1,700 of 18,500 instructions less.)
+ * that and a division a new item takes 1,700 of 18,600 instructions less.)
  */
 uint32_t
 grey_gdbm_hash(struct grey_bytes key)

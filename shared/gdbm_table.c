@@ -86,11 +86,15 @@ grey_gdbm_check_apart(const struct disk_extent *table, int count,
 	return GREY_OK;
 }
 
-/* Has the record of an element a byte in common with a stretch? */
+/*
+ * Has the record of an element, which nobody has looked at, a byte in common
+ * with a stretch, which somebody has?
+ */
 static bool
 overlaps(const struct disk_element *element, struct disk_extent extent)
 {
-	return element->hash != -1 && element->at < extent.at + extent.size &&
+	return element->hash != -1 && element->at > 0 &&
+	    element->at < extent.at + extent.size &&
 	    extent.at <
 	    element->at + (off_t)element->key_size + element->value_size;
 }

@@ -89,6 +89,7 @@ grey_journal_read(int fd, struct grey_journal *journal_r,
 {
 	char text[LINE_SIZE];
 	struct grey_bytes line = { text, 0 };
+	const char *newline;
 	int64_t version = 0;
 	ssize_t n;
 
@@ -96,7 +97,8 @@ grey_journal_read(int fd, struct grey_journal *journal_r,
 	if (n == -1)
 		return grey_fail(err, GREY_FAILED,
 		    "cannot read the lock file: %s", strerror(errno));
-	line.size = (size_t)n;
+	newline = memchr(text, '\n', (size_t)n);
+	line.size = newline != NULL ? (size_t)(newline - text) : (size_t)n;
 	if (!grey_bytes_equal(next_word(&line), grey_bytes_of(MAGIC)) ||
 	    !grey_number_parse(next_word(&line), &version))
 		return GREY_NOT_FOUND;

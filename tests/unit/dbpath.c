@@ -92,6 +92,8 @@ lengths_are_limited(void **state)
 	(void)strcpy(name + GREY_DB_DIRECTORY_MAX - 6, "/");
 	assert_int_equal(grey_dbpath_resolve("x", name, &got, &err),
 	    GREY_INVALID);
+	assert_string_equal(err.text,
+	    "DB 'x': its directory is longer than 1023 bytes");
 }
 
 static void

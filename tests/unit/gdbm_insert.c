@@ -20,6 +20,10 @@
 /* Where the header's table of free space is: GDBM 1.23, gdbmdefs.h. */
 #define HEADER_SPACE_AT 40
 
+/* Where a bucket's elements are, and how large one is. */
+#define ELEMENTS_AT  112
+#define ELEMENT_SIZE 24
+
 struct model {
 	struct test_db test;
 	int version[KEYS]; /* 0: not there */
@@ -29,9 +33,12 @@ struct model {
 static struct grey_bytes
 key_of(int i, char buffer[64])
 {
-	/* Of many lengths, some shorter than what a bucket notes of a key. */
+	/*
+	 * Of many lengths, some shorter than what a bucket notes of a key, and
+	 * of all kinds of bytes: the hash takes them as chars.
+	 */
 	(void)snprintf(buffer, 64, "%x%.*s", i, i % 40,
-	    "........................................");
+	    "..\x80.....\xff..........\xe9.................");
 	return test_key(buffer);
 }
 
@@ -333,6 +340,86 @@ space_in_the_header_is_damage(void **state)
 }
 
 /*
+ * An empty place of the current bucket behind the first that is in use, at
+ * which no look for this hash comes by.
+ */
+static uint32_t
+place_aside(const struct grey_gdbm_file *file, uint32_t hash)
+{
+	struct grey_gdbm_element unwanted;
+	struct grey_error err;
+	const uint32_t n = file->elements;
+	bool empty[512] = { false }, used = false;
+	uint32_t next = hash % n; /* where the look ends */
+
+	assert_true(n <= 512);
+	for (uint32_t i = 0; i < n; i++)
+		empty[i] = grey_gdbm_element(file, i, &unwanted, &err) ==
+		    GREY_NOT_FOUND;
+	while (!empty[next])
+		next = (next + 1) % n;
+	for (uint32_t i = 0; i < n; i++) {
+		used |= !empty[i];
+		if (used && empty[i] && i != next)
+			return i;
+	}
+	fail_msg("no such place");
+	return 0;
+}
+
+/*
+ * What is taken from the header's table is compared with all of the bucket's
+ * elements, of which nobody has looked at most: numbers too large to be added.
+ */
+static void
+a_wild_element_does_no_harm(void **state)
+{
+	static const struct {
+		int hash;
+		char key_start[4];
+		off_t at;
+		int key_size, value_size;
+	} wild[] = { { 1, "", INT64_MIN, -1, -1 },
+		{ 1, "", INT64_MAX, INT32_MAX, INT32_MAX },
+		{ -2, "", -1, INT32_MIN, INT32_MIN } };
+	const int none = 0; /* of its own free space */
+
+	(void)state;
+	_Static_assert(sizeof(wild[0]) == ELEMENT_SIZE, "as libgdbm writes it");
+	for (size_t i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+		struct grey_gdbm_file file;
+		struct grey_gdbm_bucket bucket;
+		struct grey_bytes found, key;
+		struct test_db test;
+		struct grey_error err;
+		char buffer[64];
+		off_t end_before;
+
+		begin(&test, &file);
+		key = key_of(99, buffer);
+		assert_int_equal(grey_gdbm_bucket_of(&file, grey_gdbm_hash(key),
+				     &bucket, &err),
+		    GREY_OK);
+		patch(file.fd, bucket.at, &none, sizeof(none));
+		patch(file.fd,
+		    bucket.at + ELEMENTS_AT +
+			(off_t)place_aside(&file, grey_gdbm_hash(key)) *
+			    ELEMENT_SIZE,
+		    &wild[i], sizeof(wild[i]));
+		file.has_current = false;
+		end_before = file.next_block;
+		if (grey_gdbm_insert(&file, key,
+			(struct grey_bytes){ "value", 6 }, &err) != GREY_OK)
+			fail_msg("%s", err.text);
+		/* Else it was not the header's table that it came from. */
+		assert_int_equal(file.next_block, end_before);
+		assert_int_equal(grey_gdbm_find(&file, key, &found, &err),
+		    GREY_OK);
+		end(&test, &file);
+	}
+}
+
+/*
  * The header may tell of a directory that is smaller than a block, which libgdbm
  * never makes: to double it is not for us.
  */
@@ -378,6 +465,7 @@ main(void)
 		cmocka_unit_test(a_rewrite_keeps_what_is_large),
 		cmocka_unit_test(no_room_writes_nothing),
 		cmocka_unit_test(space_in_the_header_is_damage),
+		cmocka_unit_test(a_wild_element_does_no_harm),
 		cmocka_unit_test(a_small_directory_is_not_doubled) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
