@@ -11,7 +11,8 @@ use Time::HiRes qw(time);
 use Tree;
 use Exporter qw(import);
 our @EXPORT_OK = qw(write_dump fill copy_database copy_page_by_page run_timed
-    program pairs start_load stop_load median quantile cpu_seconds interval);
+    program pairs start_load stop_load median quantile cpu_seconds cpu_ticks
+    interval);
 
 my $now = int time;
 
@@ -149,6 +150,17 @@ sub quantile
 
 	@values = sort { $a <=> $b } @values;
 	return $values[int(($#values) * $part + 0.5)];
+}
+
+# Ticks of all processors since the boot, and how many of them the host of this
+# virtual machine has given to others (proc(5), steal).
+sub cpu_ticks
+{
+	my (undef, @ticks) = split ' ', (split /\n/, Tree::slurp('/proc/stat'))[0];
+	my $all = 0;
+
+	$all += $_ for @ticks[0 .. 7];
+	return ($all, $ticks[7]);
 }
 
 # CPU seconds of a process and of those children of it that have ended, to a
