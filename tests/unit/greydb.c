@@ -416,7 +416,8 @@ static void
 a_later_version_is_refused(void **state)
 {
 	static const char *const later[] = { "exigrey-lock 2 something else\n",
-		"exigrey-lock 2\n", "exigrey-lock 2147483647 x", "exigrey-lock 99999999999 x" };
+		"exigrey-lock 2\n", "exigrey-lock 2147483647 x",
+		"exigrey-lock 99999999999 x" };
 	const struct greydb_settings settings = { .timeout = 1,
 		.create = true };
 
